@@ -23,6 +23,10 @@ class Histogram:
         """Begin with the counts of another, by its bins."""
         self.counts: Counter[int] = Counter(counts or {})
 
+    def count(self, value_us: int) -> None:
+        """Count one value."""
+        self.counts[_bin(value_us)] += 1
+
     def take(self, values_us: Iterable[int]) -> None:
         """Count values."""
         self.counts.update(map(_bin, values_us))

@@ -1,17 +1,15 @@
 """Figures of a run that is still going on: how visits ended, and how long contacts took, as far as that is known.
 
 They are what the measures of the same names will be of, once the run has ended (``lab.analysis``), of the same visits:
-those between provinces that arrived after the warm-up. It must never be the verdict: that is of the whole run.
+those between provinces that arrived after the warm-up. What a look costs must not grow with the run: patients who
+should start meanwhile start later. It must never be the verdict: that is of the whole run.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from array import array
 from collections import Counter
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from loadtest.histogram import Histogram
 from reference_impl.domain.regions import is_cross_province
@@ -90,25 +88,22 @@ class SoFar(Figures):
         """Count who arrives from ``warm_up_us`` on."""
         self._fates: Counter[Fate] = Counter()
         self._warm_up_us = warm_up_us
-        self._contacts_us = array("q")
-        self._binned = Histogram()
-        self._binned_count = 0
+        self._contacts = Histogram()
 
     @property
     def fates(self) -> Counter[Fate]:
         """Of visits that have ended."""
         return self._fates
 
-    def binned(self) -> Histogram:
-        """Return the latencies as counts, to be put together with those of others."""
-        self._binned.take(self._contacts_us[self._binned_count :])
-        self._binned_count = len(self._contacts_us)
-        return self._binned
+    @property
+    def contacts(self) -> Histogram:
+        """Latencies of contacts as counts, to be put together with those of others."""
+        return self._contacts
 
     def contact(self, journey: VisitState, outcome: str, done_us: int) -> None:
         """Count a contact that has ended, if anybody answered."""
         if outcome in SERVED and self._is_judged(journey):
-            self._contacts_us.append(done_us - journey.contact_intended_us)
+            self._contacts.count(done_us - journey.contact_intended_us)
 
     def left(self, journey: VisitState) -> None:
         """Count a visit that has ended."""
@@ -116,8 +111,8 @@ class SoFar(Figures):
             self._fates[journey.fate] += 1
 
     def percentile_us(self, percent: float) -> float | None:
-        """Return one of the latencies of the contacts, of all of them as they are; None of none."""
-        return float(np.percentile(self._contacts_us, percent)) if self._contacts_us else None
+        """Return one of the latencies of the contacts, within a bin of the histogram; None of none."""
+        return self._contacts.percentile_us(percent)
 
     def _is_judged(self, journey: VisitState) -> bool:
         visit = journey.visit

@@ -170,7 +170,7 @@ class Worker:
             ended=facts["ended"],
             calls=facts["calls"],
             fates={fate.value: count for fate, count in self._run.so_far.fates.items()},
-            contacts=dict(self._run.so_far.binned().counts),
+            contacts=dict(self._run.so_far.contacts.counts),
         )
 
     def _see_to_the_end(self, run: LoadRun, folder: Path) -> None:
