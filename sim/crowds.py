@@ -22,6 +22,7 @@ from scenarios.patients.background import CONTACTS, LocalVisits, week_of
 from scenarios.patients.institutions import KINDS
 from scenarios.patients.population import shape
 from scenarios.patients.streams import profile_of
+from scenarios.schema.durations import mean_us
 from sim.model.crowd import Crowd, Demand, Hours, crowd_key
 from sim.model.turns import Process, turn_loads
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from reference_impl.domain.policies import Kind
     from scenarios.patients.institutions import Institution
     from scenarios.schema import HostSpec, Scenario
+    from scenarios.schema.durations import Duration
     from sim.model.costs import Costs, Stage
 
 __all__ = ["Crowds", "OthersAtDesks"]
@@ -43,7 +45,7 @@ _LOCAL: Final[tuple[Stage, ...]] = ("receive", "decide", "decide", "reply")
 class Crowds:
     """The crowds of a run."""
 
-    __slots__ = ("_costs", "_handling_us", "_hours", "_scenario", "_visits", "_weeks")
+    __slots__ = ("_costs", "_handling_us", "_hours", "_scenario", "_square_of_handling", "_visits", "_weeks")
 
     def __init__(self, scenario: Scenario, visits: LocalVisits, costs: Costs) -> None:
         """Take who comes where (``visits``) and what that costs."""
@@ -53,7 +55,8 @@ class Crowds:
         time_scale = scenario.scale.time
         self._hours = Hours(HOUR_US / time_scale, profile_of(scenario).since_midnight_us / time_scale)
         self._weeks = {kind: week_of(scenario, kind) for kind in KINDS}
-        self._handling_us = scenario.visits.handling
+        self._handling_us = round(mean_us(scenario.visits.handling))
+        self._square_of_handling = _square_of_handling(scenario.visits.handling)
 
     @classmethod
     def of(cls, scenario: Scenario, institutions: Sequence[Institution], costs: Costs) -> Crowds | None:
@@ -85,7 +88,7 @@ class Crowds:
 
         def demand(hour: int) -> Demand:
             busy = math.fsum(visits[kind] * self._per_s(kind, hour) for kind in visits) * handling_us / 1e6
-            return Demand(busy, busy * handling_us * _square_of_handling())
+            return Demand(busy, busy * handling_us * self._square_of_handling)
 
         key = crowd_key(self._scenario.seed, place.code)
         return Crowd(place.desks, demand, self._hours, key=key, now_us=now_us)
@@ -182,8 +185,10 @@ def _messages(kind: Kind, uploads: int) -> Iterator[str]:
 
 
 @cache
-def _square_of_handling() -> float:
+def _square_of_handling(handling: Duration) -> float:
     """Return the mean square of a contact's handling over the square of its mean."""
+    if not isinstance(handling, int):
+        return handling.mean_square_us2 / handling.mean_us**2 if handling.mean_us else 1.0
     return math.fsum(
         (high_p - low_p) * (low * low + low * high + high * high) / 3
         for (low_p, low), (high_p, high) in pairwise(shape("handling").quantiles)

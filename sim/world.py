@@ -24,6 +24,7 @@ from reference_impl.staging.loss import FaultyLink, commit_losses, disturbances
 from reference_impl.staging.opening import books_before
 from reference_impl.wire.clock import BusinessClock
 from scenarios.patients.draws import KeyedDraws
+from scenarios.schema.durations import mean_us
 from scenarios.schema.faults import ClockOff
 from scenarios.schema.link_faults import Bandwidth
 from scenarios.schema.spoken import dialects_of
@@ -35,7 +36,7 @@ from sim.model.archive import ArchivingBooks, retention_us
 from sim.model.desks import CrowdedDesk, SimDesk
 from sim.model.gate import Gate
 from sim.model.hosts import Host
-from sim.model.links import Link
+from sim.model.links import Link, transits_us
 from sim.model.loop import LoopClock
 from sim.model.node import SimNode
 from sim.model.off_clock import OffClock
@@ -158,7 +159,7 @@ class World:
         if crowd is None or pool.others is None:
             return SimDesk(self.timeline, self.timeouts, institution.desks, pool.sums)
         pool.others.come_to(institution, now_us)
-        handling_us = self.scenario.visits.handling
+        handling_us = round(mean_us(self.scenario.visits.handling))
         return CrowdedDesk(
             self.timeline, self.timeouts, institution.desks, pool.sums, crowd=crowd, handling_us=handling_us
         )
@@ -280,7 +281,8 @@ class World:
 
     def _link(self, caller: str, callee: str, spec: LinkSpec) -> Link:
         faulty = FaultyLink(self.scenario.seed, caller, callee, disturbances(self.scenario))
+        takes_us = transits_us(spec.latency, spec.jitter)
         if faulty.sound:
-            return Link(spec.latency, spec.jitter, None)
+            return Link(takes_us, None)
         self.faulty_links.append(faulty)
-        return Link(spec.latency, spec.jitter, faulty, self._sizes)
+        return Link(takes_us, faulty, self._sizes)

@@ -33,6 +33,7 @@ from scenarios.patients.provinces import provinces
 from scenarios.patients.rates import by_the_hours
 from scenarios.patients.streams import arrivals_of_one, cross_per_day, local_per_cross, profile_of, stretch_of
 from scenarios.schema import Scenario
+from scenarios.schema.durations import mean_us
 from scenarios.schema.faults import Slow
 from sim.model.costs import Costs
 from sim.model.turns import Process, TurnLoad, turn_loads
@@ -328,7 +329,7 @@ class _Loads:
                 calls = sent / contacts if contacts else 0
                 asking_us = sum(getattr(visits.mix, kind) * _asking_us(self._scenario, kind) for kind in kinds)
                 asked_us = asking_us / contacts if contacts else 0.0  # at the first contact of each visit
-                service_us = visits.handling + asked_us + calls * self._answer_us(node)
+                service_us = mean_us(visits.handling) + asked_us + calls * self._answer_us(node)
                 wait_us = mean_wait_us(rate_per_s=rate, service_us=service_us, servers=desks)
                 use = rate * service_us / 1e6 / desks
                 yield StationLoad(node, f"{place} desk", rate, service_us, desks, use, wait_us)
@@ -341,7 +342,7 @@ class _Loads:
         for row, place in enumerate(places.hospitals[: len(contacts)]):
             name = LEVEL_NAMES[place.level] if place.code[0] == "H" else "pharmacy"
             groups.setdefault((place.province, name), []).append(row)
-        service_us = float(self._scenario.visits.handling)
+        service_us = mean_us(self._scenario.visits.handling)
         for (node, name), rows in groups.items():
             desks = sum(places.hospitals[row].desks for row in rows)
             rate, servers = float(contacts[rows].sum()), max(1, round(desks / len(rows)))
@@ -417,4 +418,4 @@ class _Loads:
 
     def _link_us(self, kind: str) -> float:
         link = getattr(self._topology.links, kind)
-        return link.latency + link.jitter / 2
+        return mean_us(link.latency) + link.jitter / 2

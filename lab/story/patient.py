@@ -10,6 +10,7 @@ from lab.story.words import span, yuan
 from reference_impl.domain.errors import Refusal
 from reference_impl.domain.master_data import STALE_REFUSALS
 from scenarios.record.fates import How
+from scenarios.schema.durations import shortest_us
 
 __all__ = ["came", "came_back", "ended", "held_up", "identified"]
 
@@ -72,9 +73,14 @@ def came_back(teller: Teller) -> Iterator[Moment]:
     filing, master = teller.opened.scenario.filing, teller.opened.scenario.master_data
     waits: dict[str, tuple[int, str]] = {}
     if filing is not None:
-        waits[Refusal.FILING_NOT_UPLOADED] = filing.desk.comes_back_after, "the filing to be uploaded by then"
+        waits[Refusal.FILING_NOT_UPLOADED] = (
+            shortest_us(filing.desk.comes_back_after),
+            "the filing to be uploaded by then",
+        )
     if master is not None:
-        waits |= dict.fromkeys(STALE_REFUSALS, (master.desk.comes_back_after, "a download to have come by then"))
+        waits |= dict.fromkeys(
+            STALE_REFUSALS, (shortest_us(master.desk.comes_back_after), "a download to have come by then")
+        )
     attended = [one for one in teller.rows("contacts", "intended_us") if one["done_us"] is not None]
     for told, later in pairwise(teller.rows("messages", "sent_us")):
         after_us, why = waits.get(told["refusal"], (0, ""))

@@ -106,6 +106,9 @@ class Purpose(IntEnum):
     USER = 357
     ENDURANCE = 360
     LINK_FAULT = 370
+    DESK_PATIENCE = 358
+    CLERK_WAIT = 359
+    COMES_BACK = 371
 
 
 def mix64(value: int) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reference_impl.domain import transactions as tx
+from reference_impl.domain.keyed import Purpose
 from reference_impl.domain.transactions import SETTLEMENTS
 from reference_impl.hospital.asking import NotCovered, NotServed, OnHold, RefusedByRule, ShutOut
 from reference_impl.hospital.identifying import Identifying, NotIdentified
@@ -63,7 +64,7 @@ class AtDesk(TurnedAway, Identifying, Querying):
                     raise PaysInFull(Fate.PAPER_BY_PREFUND if short else Fate.PAPER_BY_CHOICE) from None
                 self.clerk_tries += 1
                 self.asker.stage = Stage.DESK_QUEUE
-                await clock.sleep_us(clerk.wait)
+                await clock.sleep_us(self._lasts_us(clerk.wait, Purpose.CLERK_WAIT))
             else:
                 return None
         return stops, stops[0].told_reopening_us(clock.now_us())
@@ -101,8 +102,11 @@ class AtDesk(TurnedAway, Identifying, Querying):
         clock, desk = self.ports.clock, self.ports.desk
         self.asker.stage = Stage.DESK_QUEUE
         self.came_us = came_us = clock.now_us()
+        patience = self.site.clients.desk_patience
+        if not isinstance(patience, int):
+            patience = self._lasts_us(patience, Purpose.DESK_PATIENCE)
         try:
-            served = await desk.seize(self.site.clients.desk_patience)
+            served = await desk.seize(patience)
         finally:  # who still waits when the run ends has waited so long
             self.desk_wait_us += clock.now_us() - came_us
         if not served:

@@ -142,7 +142,7 @@ class Registering(Transacting):
             self.filed_anew = self._drawn(turn, _COMES_BACK) < desk.comes_back
             if self.filed_anew:
                 self.asker.stage = Stage.PARKED
-                await clock.sleep_us(desk.comes_back_after)
+                await clock.sleep_us(self._lasts_us(desk.comes_back_after, Purpose.COMES_BACK))
             return self.filed_anew
         u = self._drawn(turn, _ON_PLATFORM)
         if u >= desk.files:

@@ -49,5 +49,5 @@ class Updating(Registering):
         if self.came_for_data:
             self.asker.stage = Stage.PARKED
             self.settle_sent_us = -1  # the patient has left: latency is of the settlement they come back for
-            await self.ports.clock.sleep_us(desk.comes_back_after)
+            await self.ports.clock.sleep_us(self._lasts_us(desk.comes_back_after, Purpose.COMES_BACK))
         return self.came_for_data

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from reference_impl.domain.benefit import Settlement, together
 from reference_impl.domain.certificate import ID_CARD, Certificate
+from reference_impl.domain.lasting import lasts_us
 from reference_impl.domain.nodes import NodeId, care_node, entry_node
 from reference_impl.hospital.asking import Asker
 from reference_impl.hospital.held_up import FATES_AFTER
@@ -22,6 +23,8 @@ from scenarios.record.fates import Fate, Stage
 from scenarios.schema.recourse import Recourse
 
 if TYPE_CHECKING:
+    from reference_impl.domain.keyed import Purpose
+    from reference_impl.domain.lasting import Lasting
     from reference_impl.hospital.history import History
     from scenarios.patients.visits import PlannedVisit
 
@@ -167,6 +170,11 @@ class VisitState:
         if self.mid_stay is not None:
             return Fate.MID_STAY_THEN_DIRECT
         return Fate.DIRECT_AFTER_RETRY if self.asker.resent or self.clerk_tries else Fate.DIRECT
+
+    def _lasts_us(self, length: int | Lasting, purpose: Purpose) -> int:
+        """Return how long something lasts this time: as long as the last time if nothing was said since."""
+        draws, said = self.ports.draws, self.asker.step
+        return lasts_us(length, lambda: draws.uniform(self.visit.visit, said, 0, purpose))
 
     def _pay(self, fate: Fate) -> None:
         if fate is not Fate.ABANDONED:

@@ -20,6 +20,7 @@ from scenarios.patients.draws import Floats
 from scenarios.patients.institutions import KINDS, Institution
 from scenarios.patients.provinces import provinces
 from scenarios.patients.streams import MEAN_WEEK, profile_of
+from scenarios.schema.durations import mean_us
 
 if TYPE_CHECKING:
     from scenarios.schema import Scenario
@@ -100,7 +101,7 @@ def desks_for(scenario: Scenario, visits_per_day: Floats, use: float) -> list[in
 
     ``visits_per_day[row, kind]`` are the visits expected, whoever makes them; ``scenario`` is on the run's clock.
     """
-    handling_us = scenario.visits.handling * scenario.scale.time
+    handling_us = mean_us(scenario.visits.handling) * scenario.scale.time
     hours = _mean_day(scenario)
     busiest = np.zeros(len(visits_per_day))
     for hour in range(hours.shape[1]):

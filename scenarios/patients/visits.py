@@ -363,8 +363,11 @@ def _bill_factors(scenario: Scenario, placed: Placed, places: Places) -> dict[in
 
 
 def _handling(scenario: Scenario, traffic: Traffic) -> Ints:
-    table = shape("handling").scaled(scenario.visits.handling)
-    return table.at_many(uniforms(scenario.seed, traffic.key, 0, 0, Purpose.HANDLING)).astype(np.int64)
+    handling, u = scenario.visits.handling, uniforms(scenario.seed, traffic.key, 0, 0, Purpose.HANDLING)
+    if not isinstance(handling, int):
+        return np.array([handling.at(one) for one in u.tolist()], dtype=np.int64)
+    table = shape("handling").scaled(handling)
+    return table.at_many(u).astype(np.int64)
 
 
 def _ordinals(hospital: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -14,6 +14,7 @@ from scenarios.reading.policies import kinds_of
 from scenarios.reading.shape import nearest
 from scenarios.schema import Scenario
 from scenarios.schema.cutover import Cutover, Ramp
+from scenarios.schema.durations import mean_us
 from scenarios.units import format_duration
 
 __all__ = ["monitor_problems", "ramp_problems"]
@@ -67,7 +68,7 @@ def _above_capacity(scenario: Scenario, plan: Cutover, ramp: Ramp, rate: float, 
     What processes bear depends on measured costs: ``yidi check`` shows it.
     """
     desks = _desks(scenario, plan)
-    handling_us = scenario.visits.handling
+    handling_us = round(mean_us(scenario.visits.handling))
     if not handling_us:
         return
     bound = desks / handling_us * (1 - ramp.reserve)

@@ -130,7 +130,12 @@ def _shrunk(model: ModelT, time_scale: float) -> ModelT:
         if isinstance(value, Model):
             changes[name] = _shrunk(value, time_scale)
         elif value is not None and name in people:
-            changes[name] = shrink_us(value, time_scale)
+            several = isinstance(value, tuple)
+            changes[name] = (
+                tuple(shrink_us(one, time_scale) for one in cast("tuple[int, ...]", value))
+                if several
+                else shrink_us(value, time_scale)
+            )
         elif isinstance(value, tuple):
             items = cast("tuple[object, ...]", value)
             changes[name] = tuple(_shrunk(item, time_scale) if isinstance(item, Model) else item for item in items)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, cast
 
 from pydantic import Field
 
@@ -11,6 +11,7 @@ from reference_impl.domain.money import E4
 from reference_impl.domain.nodes import HUB, is_city
 from reference_impl.domain.retry_budget import RetryBudgetRule
 from scenarios.schema.base import MachineTime, Model, PeopleTime, Share, span
+from scenarios.schema.durations import Duration, SomeDuration
 
 
 class Retries(Model):
@@ -29,7 +30,9 @@ class Clerk(Model):
     """A clerk who tries again by hand when the machine has given up or the door is closed."""
 
     retries: Annotated[int, Field(ge=0, le=100)] = Field(default=1, description="further tries by hand. ASSUMED.")
-    wait: PeopleTime = Field(default=span("10min"), description="time between tries. ASSUMED.")
+    wait: Duration = Field(
+        default=cast("Duration", span("10min")), description="time between tries, or a distribution of it. ASSUMED."
+    )
 
 
 class ForwardTimeout(Model):
@@ -117,8 +120,10 @@ class Clients(Model):
         description="resend the same message id until this long after the first send, then reverse (2601). ASSUMED.",
     )
     retries: Retries = Retries()
-    desk_patience: PeopleTime = Field(
-        default=span("2h"), gt=0, description="a patient's longest wait in the desk's queue. ASSUMED."
+    desk_patience: SomeDuration = Field(
+        default=cast("SomeDuration", span("2h")),
+        description="a patient's longest wait in the desk's queue, or a distribution of it: whoever waits longer "
+        "leaves (reneging). ASSUMED.",
     )
     clerk: Clerk = Clerk()
     forward_timeout: ForwardTimeout = ForwardTimeout()

@@ -6,11 +6,12 @@ worlds see the same. This module must never decide about a visit: ``reference_im
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from pydantic import AfterValidator, Field, model_validator
 
 from scenarios.schema.base import CityCode, Model, PeopleTime, ProvinceCode, Share, VisitKind, span
+from scenarios.schema.durations import SomeDuration
 
 __all__ = ["Filing", "FilingDesk", "FilingPolicy", "RegionFiling", "ResidenceKinds", "Standings", "VisitingKinds"]
 
@@ -84,7 +85,9 @@ class FilingDesk(Model):
     comes_back: Share = Field(
         default=0.5, description="of those whose filing is not uploaded yet, come back later. ASSUMED."
     )
-    comes_back_after: PeopleTime = Field(default=span("1d"), gt=0, description="when they come back. ASSUMED.")
+    comes_back_after: SomeDuration = Field(
+        default=cast("SomeDuration", span("1d")), description="when they come back, or a distribution of it. ASSUMED."
+    )
 
 
 class FilingPolicy(Model):

@@ -7,12 +7,13 @@ their names, so both worlds see the same. This module must never decide about a 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from pydantic import AfterValidator, Field, model_validator
 
 from scenarios.schema.base import MachineTime, Model, PeopleTime, ProvinceCode, Share, span
 from scenarios.schema.closing import US_PER_DAY
+from scenarios.schema.durations import SomeDuration
 
 __all__ = ["DownloadPlan", "Downloaded", "MasterData", "MasterRelease", "StaleDesk"]
 
@@ -96,7 +97,9 @@ class StaleDesk(Model):
     """What people do whom a message turned away because one side did not have a row that holds."""
 
     comes_back: Share = Field(default=0.5, description="come again later; the others claim by paper. ASSUMED.")
-    comes_back_after: PeopleTime = Field(default=span("1d"), gt=0, description="when they come again. ASSUMED.")
+    comes_back_after: SomeDuration = Field(
+        default=cast("SomeDuration", span("1d")), description="when they come again, or a distribution of it. ASSUMED."
+    )
 
 
 def _check_some(releases: tuple[MasterRelease, ...]) -> tuple[MasterRelease, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from pydantic import AfterValidator, Field
 
@@ -18,6 +18,7 @@ from scenarios.schema.base import (
     span,
 )
 from scenarios.schema.care_types import CareTypes
+from scenarios.schema.durations import Duration
 from scenarios.schema.mid_stay import LongStays
 from scenarios.schema.mix import Mix
 from scenarios.schema.nation import LocalBackground
@@ -124,8 +125,9 @@ class Visits(Model):
     lines_per_upload: Annotated[int, Field(ge=1, le=100)] = Field(
         default=8, description="charge lines in a batch; a batch holds at most 100 (S3). ASSUMED."
     )
-    handling: PeopleTime = Field(
-        default=span("90s"), description="mean time at the desk for one contact, beside the messages. ASSUMED."
+    handling: Duration = Field(
+        default=cast("Duration", span("90s")),
+        description="mean time at the desk for one contact, beside the messages, or a distribution of it. ASSUMED.",
     )
     mid_stay: LongStays | None = Field(
         default=None, description="long stays settled in their middle; without it only a planned stop does that"

@@ -16,6 +16,7 @@ from reference_impl.domain.admission import AdmissionRule
 from reference_impl.domain.nodes import HOSPITAL, HUB, is_city
 from reference_impl.domain.regions import PROVINCES, province_of
 from scenarios.schema.base import CityCode, CodeText, MachineTime, Model, Positive, ProvinceCode, code_json, span
+from scenarios.schema.durations import MachineDuration
 
 MACHINE = "machine"
 
@@ -98,9 +99,9 @@ class Institutions(Model):
 
 
 class Link(Model):
-    """One way over a network: ``latency`` plus up to ``jitter``, drawn evenly."""
+    """One way over a network: ``latency`` plus up to ``jitter``, drawn evenly: who is late is late by both."""
 
-    latency: MachineTime = span("5ms")
+    latency: MachineDuration = cast("MachineDuration", span("5ms"))
     jitter: MachineTime = span("1ms")
 
 

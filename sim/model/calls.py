@@ -12,7 +12,7 @@ from reference_impl.protocol.messages import Answered, Outcome, Reply, Unknown, 
 from reference_impl.staging.loss import FALSE_YES_TEXT
 from sim.engine.driver import TaskGroup
 from sim.engine.timeline import WORK, Owned, Timeline, Wakeup
-from sim.model.links import LINK_BITS, LINK_MASK
+from sim.model.links import LINK_MASK
 from sim.model.service_times import LINK_BACK_AT
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Call(Owned):
         if self.given_up:
             return
         link, timeline = self.link, self.timeline
-        heard_us = left_us + link.latency_us + (link.jitter_us * (self.link_bits & LINK_MASK) >> LINK_BITS)
+        heard_us = left_us + link.transits_us[self.link_bits & LINK_MASK]
         if self.sent is not None and type(self.value) is not Unreachable:  # that nobody listens is no message
             back = link.send_back(self.request, left_us, self.sent, self.value)
             if back is not None:
@@ -106,7 +106,7 @@ class Call(Owned):
             return
         self.value = _spoilt(_NO_DEED, told)
         self.owner: object = None
-        heard_us = left_us + 2 * self.link.latency_us + delay_us
+        heard_us = left_us + 2 * self.link.shortest_us + delay_us
         heappush(self.timeline.heap, (heard_us, WORK, self.timeline.next_id(), self))
 
     def cut(self) -> None:
@@ -119,7 +119,7 @@ class Call(Owned):
         """Let the caller learn that the connection broke at that moment, whatever was on its way over it."""
         if self.given_up:
             return
-        heard_us = broken_us + self.link.transit_us(0)
+        heard_us = broken_us + self.link.shortest_us
         self.value = Unknown(heard_us - self.started_us)
         self.owner: object = None
         heappush(self.timeline.heap, (heard_us, WORK, self.timeline.next_id(), self))
@@ -180,7 +180,7 @@ class Work(Owned):
         assert target is not None
         link, timeline = call.link, call.timeline
         self.leaves_us = left_us
-        arrives_us = left_us + link.latency_us + (link.jitter_us * (self.bits & LINK_MASK) >> LINK_BITS)
+        arrives_us = left_us + link.transits_us[self.bits & LINK_MASK]
         if link.faulty is not None:
             sent = call.sent = link.send(self.request, left_us)
             if sent is not None:

@@ -17,7 +17,7 @@ from reference_impl.protocol.messages import Answered, FindPerson, MessageId, Pe
 from reference_impl.staging.loss import Disturbance, FaultyLink
 from sim.engine.timeline import Timeline
 from sim.model.calls import Call, Work
-from sim.model.links import Link
+from sim.model.links import Link, transits_us
 
 FOREVER_US = 1 << 60
 PATIENCE_US = 60_000_000
@@ -132,7 +132,7 @@ class Callee:
 
 def simulated(faulty: FaultyLink) -> dict[str, Fate]:
     timeline = Timeline()
-    link, callee = Link(100, 0, faulty), Callee(timeline)
+    link, callee = Link(transits_us(100, 0), faulty), Callee(timeline)
     heard: dict[str, list[str]] = {msgid: [] for msgid in MSGIDS}
     for msgid in (*MSGIDS, *MSGIDS):
         person = FindPerson(person=PersonNo("1"))

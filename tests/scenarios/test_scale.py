@@ -89,7 +89,12 @@ BASE = {
     },
     "sessions": {},
     "overload": {"at": "1h", "for": "2h"},
-    "clients": {"retry_budget": {}, "breaker": {}},
+    "clients": {
+        "retry_budget": {},
+        "breaker": {},
+        "clerk": {"wait": {"distribution": "empirical", "values": ["3h", "1h"]}},
+        "desk_patience": {"distribution": "exponential", "mean": "2h", "at_least": "1h", "at_most": "6h"},
+    },
     "trust": {},
     "network": {"opened": [{"opens": "2h", "closes": "10h"}]},
     "identity": {"guidance": {"takes": "2h"}},
@@ -120,8 +125,10 @@ PEOPLE = """
     visits.arrivals.think    2h
     visits.explicit.0.at     2h
     visits.explicit.0.stay   72h
-    clients.desk_patience    2h
-    clients.clerk.wait       0.16666666666666666h
+    clients.desk_patience.mean     2h
+    clients.desk_patience.at_least   1h
+    clients.desk_patience.at_most   6h
+    clients.clerk.wait.values.0    3h
     clients.park.spread      4h
     faults.0.at              1h
     faults.0.lasts           2h
@@ -254,7 +261,8 @@ def test_machine_time_stays(line):
 
 def test_every_duration_is_on_one_of_the_two_tables():
     """A new duration is put on a clock on purpose."""
-    listed = {line.split()[0].rpartition(".")[2] for line in (PEOPLE + MACHINE).splitlines() if line.strip()}
+    paths = [line.split()[0].removesuffix(".0") for line in (PEOPLE + MACHINE).splitlines() if line.strip()]
+    listed = {path.rpartition(".")[2] for path in paths} | {"desk_patience"}  # which is there by its parts
 
     assert durations(Scenario) - {"warm_up", "jitter", "lasts", "at"} <= listed
 

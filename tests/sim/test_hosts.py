@@ -15,7 +15,7 @@ from sim.engine.timeline import COMMAND, WORK, Timeline
 from sim.model.calls import Call, Work
 from sim.model.costs import load_costs
 from sim.model.hosts import Host
-from sim.model.links import Link
+from sim.model.links import Link, transits_us
 from sim.model.loop import LoopClock
 from sim.model.node import SimNode
 from sim.model.service_times import Rhythm, ServiceTimeTables
@@ -56,7 +56,7 @@ class Rig:
 
     def call(self, at_us: int) -> None:
         def send() -> None:
-            call = Call(self.timeline, REQUEST, Link(LATENCY_US, 0, None), 60_000_000)
+            call = Call(self.timeline, REQUEST, Link(transits_us(LATENCY_US, 0), None), 60_000_000)
             call.callbacks.append(lambda c: self.heard.append((type(c.value).__name__, self.timeline.now_us)))
             work = Work(REQUEST, call, key=7)
             work.callbacks.append(self.node.arrive)
@@ -189,7 +189,7 @@ def test_a_process_that_stands_still_or_dies_leaves_the_core_it_had_asked_for_to
 def test_a_caller_that_gave_up_does_not_hear_the_late_answer() -> None:
     rig = Rig()
     heard: list[Any] = []
-    call = Call(rig.timeline, REQUEST, Link(LATENCY_US, 0, None), 60_000_000)
+    call = Call(rig.timeline, REQUEST, Link(transits_us(LATENCY_US, 0), None), 60_000_000)
 
     async def caller() -> None:
         heard.append(await wait(call))
