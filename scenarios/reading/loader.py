@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from scenarios.reading.benefits import policy_problems
 from scenarios.reading.checks import problems
+from scenarios.reading.empirical_file import with_empirical
 from scenarios.reading.errors import Problem, ScenarioError
 from scenarios.reading.policy_file import as_scenario, find_policy, with_policies
 from scenarios.reading.scale import resolve
@@ -76,7 +77,7 @@ def load_stated(source: str | Path, *, variant: str | None = None, sets: Iterabl
         expected = "a scenario as written, not as resolved by a run"
         raise _error_at(resolved, "variant", "key of a resolved scenario", expected=expected, at_key=True)
     layers = [tree, *_layers(tree, variant, [*sets])]
-    whole = with_trace(with_policies(layers[-1]))
+    whole = with_empirical(with_trace(with_policies(layers[-1])))
     stated = validated(whole, Scenario)
     _refuse([*problems(stated), *_swallowed(stated, layers)], whole)
     return stated

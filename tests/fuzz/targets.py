@@ -86,6 +86,7 @@ from reference_impl.wire.self_paid import (
     encode_upload,
 )
 from reference_impl.wire.unheard import said_unheard, unheard_text
+from scenarios.reading.empirical_file import with_empirical
 from scenarios.reading.loader import load_policy, load_scenario
 from scenarios.reading.policy_file import POLICIES
 from scenarios.reading.target import load_target
@@ -447,11 +448,25 @@ def traced(path: Path) -> object:
     return with_trace(tree)
 
 
+def seen(path: Path) -> object:
+    """Read durations that were seen as a scenario that names them does."""
+    tree = parse_tree(f"visits: {{handling: {{distribution: empirical, file: '{path}'}}}}", "s.yaml")
+    return with_empirical(tree)
+
+
 def trace_seeds() -> list[bytes]:
     import polars as pl  # noqa: PLC0415 - heavy, and only some targets need it
 
     out = io.BytesIO()
     pl.DataFrame({"at": ["1s", "2s"], "kind": ["pharmacy", "outpatient"], "care": [330400, None]}).write_parquet(out)
+    return [out.getvalue()]
+
+
+def seen_seeds() -> list[bytes]:
+    import polars as pl  # noqa: PLC0415 - heavy, and only some targets need it
+
+    out = io.BytesIO()
+    pl.DataFrame({"duration": ["1s", "2.5min"]}).write_parquet(out)
     return [out.getvalue()]
 
 
@@ -633,6 +648,11 @@ TARGETS: dict[str, Target] = {
                            ("scenarios.reading.trace_file",)),
     "trace in Parquet": Target(in_file("t.parquet", lambda at: traced(at / "t.parquet")), (InputError,), trace_seeds,
                                ("scenarios.reading.trace_file",)),
+    "seen durations in CSV": Target(in_file("d.csv", lambda at: seen(at / "d.csv")), (InputError,),
+                                    lambda: [b"duration\n1s\n", b"duration_us\n7\n8\n"],
+                                    ("scenarios.reading.empirical_file",)),
+    "seen durations in Parquet": Target(in_file("d.parquet", lambda at: seen(at / "d.parquet")), (InputError,), seen_seeds,
+                                        ("scenarios.reading.empirical_file",)),
     "setting": Target(as_text(lambda text: load_scenario("national-day", variant="quick", sets=[text])), (InputError,),
                       lambda: [b"visits.per_day=500", b"gates.settlement.latency=p95 < 3s", b"hosts={a: [b]}"], ()),
     "policy": Target(in_file("p.yaml", lambda at: load_policy(str(at / "p.yaml"))), (InputError,),
