@@ -12,19 +12,23 @@ import select as plain_select
 import socket as plain
 import time
 from collections import deque
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import gevent
 from gevent import monkey, socket, ssl
 from geventhttpclient.response import HTTPParseError, HTTPSocketResponse
 
+from loadtest.deadlines import Deadlines
 from loadtest.whole_answer import Whole, whole_answer
 
 ANSWER_BYTES_MAX = 16 * 1024 * 1024
 """More is read of no answer, whatever it announces: no reply of the interface comes near, and memory has an end."""
 _BLOCK_BYTES = 65_536
+_TO_READ = 1
+"""What a watcher of gevent's loop calls readable."""
 _looks = monkey.get_original("select", "poll")
 """The system's own poll(2), which says what is there and waits for nothing: a tenth of the price of an exception."""
+_deadlines = Deadlines()
 
 
 class NobodyListensError(ConnectionError):
@@ -64,6 +68,35 @@ class Secured(NamedTuple):
     name: str
 
 
+class _Line:
+    """A connection, what looks whether something has come on it, and what waits for it; by TLS neither may."""
+
+    __slots__ = ("_came", "_look", "socket")
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.socket = connection
+        self._came: Any = None
+        if not isinstance(connection, ssl.SSLSocket):
+            self._look = _looks()
+            self._look.register(connection.fileno(), plain_select.POLLIN)
+            self._came = gevent.get_hub().loop.io(connection.fileno(), _TO_READ)
+
+    def first(self) -> bytes:
+        """Return what comes first; an answer is never there at once, so nobody looks before having waited."""
+        if self._came is not None:
+            gevent.get_hub().wait(self._came)
+        return self.socket.recv(_BLOCK_BYTES)
+
+    def is_silent(self) -> bool:
+        """Return whether nothing has come, as should be while it is idle; readable means closed or out of step."""
+        return _tls_is_silent(self.socket) if self._came is None else not self._look.poll(0)
+
+    def close(self) -> None:
+        if self._came is not None:
+            self._came.close()
+        self.socket.close()
+
+
 class Connections:
     """The connections to one host and port."""
 
@@ -73,7 +106,7 @@ class Connections:
         """Connect by TLS where ``secured``."""
         self._secured = secured
         self._address = (host, port)
-        self._idle: deque[socket.socket] = deque()
+        self._idle: deque[_Line] = deque()
         self._open = 0
 
     @property
@@ -91,20 +124,20 @@ class Connections:
 
         ``timed`` asks for the thread's CPU time on the way.
         """
-        timeout = gevent.Timeout.start_new(deadline_s)
-        connection: socket.socket | None = None
+        _deadlines.begin(deadline_s)
+        line: _Line | None = None
         try:
-            connection = self._kept()
-            timed = timed and connection is not None
-            connection = connection or self._connect()
-            _send(connection, request)
+            line = self._kept()
+            timed = timed and line is not None
+            line = line or self._connect()
+            _send(line.socket, request)
             sent_ns = time.thread_time_ns() if timed else 0
-            first = connection.recv(_BLOCK_BYTES)
+            first = line.first()
             woke_ns = time.thread_time_ns() if timed else 0
-            status, headers, content, reusable = whole_answer(first) or _read_on(connection, first)
+            status, headers, content, reusable = whole_answer(first) or _read_on(line.socket, first)
             answer = HttpAnswer(status, headers, content, sent_ns, woke_ns)
         except gevent.Timeout as rang:
-            if rang is not timeout:
+            if not _deadlines.rang(rang):
                 raise
             raise NoAnswerError(f"no answer from {self._address} within {deadline_s} s") from None
         except (NobodyListensError, NothingLeftError):
@@ -113,13 +146,13 @@ class Connections:
             raise NoAnswerError(f"the connection to {self._address} broke: {error}") from error
         else:
             if reusable:
-                self._idle.append(connection)
-                connection = None
+                self._idle.append(line)
+                line = None
             return answer
         finally:
-            timeout.close()
-            if connection is not None:
-                self._close(connection)
+            _deadlines.end(deadline_s)
+            if line is not None:
+                self._close(line)
 
     def close(self) -> None:
         """Close what is kept."""
@@ -133,16 +166,16 @@ class Connections:
         self._close(self._idle.popleft())
         return True
 
-    def _kept(self) -> socket.socket | None:
+    def _kept(self) -> _Line | None:
         """Return a kept connection that the other side has not closed, if there is one. The last used comes first."""
         while self._idle:
             kept = self._idle.pop()
-            if _still_open(kept):
+            if kept.is_silent():
                 return kept
             self._close(kept)
         return None
 
-    def _connect(self) -> socket.socket:
+    def _connect(self) -> _Line:
         try:
             fresh = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         except OSError as error:
@@ -162,7 +195,7 @@ class Connections:
         except BaseException:
             self._close(fresh)
             raise
-        return fresh
+        return _Line(fresh)
 
     def _begin_tls(self, plainly: socket.socket, secured: Secured) -> socket.socket:
         """Return a connection to whoever proves to be the one that is meant; nothing was sent to anybody else."""
@@ -171,7 +204,7 @@ class Connections:
         except (ssl.SSLError, ConnectionError) as error:
             raise ConnectionRefusedError(f"{secured.name} is not there: {error}") from error
 
-    def _close(self, connection: socket.socket) -> None:
+    def _close(self, connection: _Line | socket.socket) -> None:
         connection.close()
         self._open -= 1
 
@@ -215,13 +248,9 @@ def _read_on(connection: socket.socket, first: bytes) -> Whole:
     return Whole(response.status_code, dict(response.info().iterlower()), content, reusable)
 
 
-def _still_open(kept: socket.socket) -> bool:
-    """Return whether an idle connection is silent, as it should be; readable means closed or out of step."""
-    if not isinstance(kept, ssl.SSLSocket):
-        look = _looks()
-        look.register(kept.fileno(), plain_select.POLLIN)
-        return not look.poll(0)
-    kept.settimeout(0.0)  # what is there may be no answer but TLS's own, and cannot be peeked into
+def _tls_is_silent(kept: socket.socket) -> bool:
+    """Return whether an idle connection by TLS is silent: what is there may be no answer, and cannot be peeked into."""
+    kept.settimeout(0.0)
     try:
         kept.recv(1)
     except ssl.SSLWantReadError:

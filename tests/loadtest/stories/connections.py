@@ -23,6 +23,7 @@ from loadtest.connections import (
     NothingLeftError,
     Secured,
 )
+from loadtest.deadlines import Deadlines
 from loadtest.whole_answer import Whole, whole_answer
 from reference_impl.server.tls import by_hospitals
 from reference_impl.trust.authority import certificate_file, make_authority, name_of
@@ -144,6 +145,23 @@ def story_a_generator_without_descriptors_is_told_apart_from_the_systems_silence
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
         assert (lane.in_use, server.requests) == (0, 0)
+
+
+def story_deadlines_ring_for_each_that_is_late_in_their_order_and_for_nobody_else():
+    deadlines, heard = Deadlines(), []
+
+    def call(name: str, takes_s: float) -> None:
+        deadlines.begin(0.05)
+        try:
+            gevent.sleep(takes_s)
+        except gevent.Timeout as rang:
+            heard.append(name if deadlines.rang(rang) else "somebody else's")
+        finally:
+            deadlines.end(0.05)
+
+    calls = [gevent.spawn(call, "first", 5), gevent.spawn(call, "quick", 0), gevent.spawn(call, "last", 5)]
+    gevent.joinall(calls, timeout=3, raise_error=True)
+    assert heard == ["first", "last"]
 
 
 def story_silence_ends_at_the_deadline_and_its_connection_is_not_kept():
