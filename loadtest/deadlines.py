@@ -19,13 +19,15 @@ __all__ = ["Deadlines"]
 class Deadlines:
     """Rings for each greenlet that has begun a call and not ended it in time: ``gevent.Timeout`` rises there."""
 
-    __slots__ = ("_due_s", "_timers")
+    __slots__ = ("_due_s", "_mark", "_timers")
 
     def __init__(self) -> None:
         """Begin with no call."""
         self._due_s: dict[float, dict[Any, float]] = {}
         """By patience: the greenlets, the oldest first, and the moment of the machine's clock that ends each."""
         self._timers: dict[float, Any] = {}
+        self._mark = TimeoutError()
+        """What our timeouts are known by."""
 
     def begin(self, patience_s: float) -> None:
         """Let this greenlet have so many seconds; it has one call at a time."""
@@ -42,7 +44,7 @@ class Deadlines:
 
     def rang(self, timeout: gevent.Timeout) -> bool:
         """Return whether it is ours, and not of somebody around the call."""
-        return timeout.exception is self
+        return timeout.exception is self._mark
 
     def _arm(self, patience_s: float, after_s: float) -> None:
         # Whoever waits does so for a socket, which keeps the loop going; a timer left behind must not.
@@ -57,6 +59,6 @@ class Deadlines:
         now_s = time.monotonic()
         for late in [one for one, at_s in due_s.items() if at_s <= now_s]:
             if due_s.pop(late, None) is not None:  # who was rung for before may have ended it
-                late.throw(gevent.Timeout(None, self))
+                late.throw(gevent.Timeout(None, self._mark))
         if due_s and patience_s not in self._timers:
             self._arm(patience_s, max(0.0, next(iter(due_s.values())) - time.monotonic()))
