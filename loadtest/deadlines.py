@@ -54,11 +54,12 @@ class Deadlines:
 
     def _look(self, patience_s: float) -> None:
         """Ring for whoever is over time, and look again when the oldest of the others would be."""
-        self._timers.pop(patience_s).close()
         due_s = self._due_s[patience_s]
         now_s = time.monotonic()
         for late in [one for one, at_s in due_s.items() if at_s <= now_s]:
             if due_s.pop(late, None) is not None:  # who was rung for before may have ended it
                 late.throw(gevent.Timeout(None, self._mark))
-        if due_s and patience_s not in self._timers:
+        # Not before: who begins anew when rung for would set it by itself, and later than the oldest wants.
+        self._timers.pop(patience_s).close()
+        if due_s:
             self._arm(patience_s, max(0.0, next(iter(due_s.values())) - time.monotonic()))
