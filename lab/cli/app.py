@@ -184,6 +184,21 @@ def compare(
     do(first, second, out, as_json=as_json)
 
 
+@app.command("warm-up")
+def warm_up(
+    folder: RunDir,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Graph, .png or .svg. Default: warm-up-RUN.png.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show where the start of a finished run ends (MSER-5): what horizon.warm_up should be."""
+    from lab.cli.commands.warm_up import warm_up as do
+
+    raise typer.Exit(do(folder, out, as_json=as_json))
+
+
 @app.command()
 def story(
     folder: RunDir,
