@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["session_in", "worker_in"]
 
+_MASTER_LOOK_S = 1.0
+
 
 def worker_in(environment: Environment, runner: WorkerRunner) -> Worker:
     """Make a worker ready to hear its master.
@@ -44,9 +46,19 @@ def worker_in(environment: Environment, runner: WorkerRunner) -> Worker:
         worker.leave()
 
     environment.events.quitting.add_listener(leave)  # pyright: ignore[reportUnknownMemberType] - Locust does not type its listeners
+    if vars(options).get("processes"):
+        gevent.spawn(_leave_with, os.getppid(), worker)
     # Ctrl-C would break off whichever visit is at work at that moment; Locust ends in good order on the other.
     gevent.signal_handler(signal.SIGINT, os.kill, os.getpid(), signal.SIGTERM)
     return worker
+
+
+def _leave_with(master: int, worker: Worker) -> None:
+    """End this process soon after the master that forked it has gone: Locust itself would wait a minute for it."""
+    while os.getppid() == master:
+        gevent.sleep(_MASTER_LOOK_S)
+    worker.forsake()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def session_in(environment: Environment) -> Session:

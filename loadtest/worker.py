@@ -102,6 +102,11 @@ class Worker:
                 ending.join(_TAKEN_LIMIT_S)
             ending.kill()
 
+    def forsake(self) -> None:
+        """Break a run at work off: nobody will hear of it any more."""
+        if self._ending is not None:
+            self._ending.kill()
+
     # --- at the master's word ---
 
     def _prepare(self, word: Prepare) -> None:

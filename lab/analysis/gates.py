@@ -36,6 +36,7 @@ _OF_BOOKS = ("filing.", "stale.unnoticed", "benefits.", "prefund.", "care_types.
 _NO_INTERVAL = "one run has no interval"
 _REPEAT = "; --reps 5 gives one"
 _NOTHING = "the run has nothing to measure this by"
+_NOT_WHOLE = "a worker was lost, and what its visits would have shown with it"
 _OPEN = "no value is high enough to bound this from above; more replications would (--reps)"
 _MINUTE_US = 60_000_000
 _SPARE = 3.0
@@ -69,8 +70,14 @@ class Length:
         return math.ceil(longer / _MINUTE_US) * _MINUTE_US
 
 
-def judge(gate: Gate, run: Replicated, *, length: Length, valid: bool = True, books: bool = True) -> GateResult:
-    """Return the verdict on one gate over one run or several replications; ``books``: whether it has any."""
+def judge(
+    gate: Gate, run: Replicated, *, length: Length, valid: bool = True, books: bool = True, whole: bool = True
+) -> GateResult:
+    """Return the verdict on one gate over one run or several replications; ``books``: whether it has any.
+
+    ``whole`` says whether the record tells of every visit: where it does not, nothing can be shown to hold, and what
+    is broken still is.
+    """
     if not books and not run.values(gate.measure, gate.statistic) and _needs_books(gate):
         return _result(gate, "inconclusive", None, note=NOT_SEEN)
     if gate.statistic in PERCENTILES:
@@ -80,6 +87,8 @@ def judge(gate: Gate, run: Replicated, *, length: Length, valid: bool = True, bo
         return _result(gate, "inconclusive", None, note=_NOTHING)
     interval = _interval(gate, values)
     verdict: Verdict = "invalid" if not valid and not _exact(gate) else _verdict(gate, values, interval)
+    if not whole and _exact(gate) and verdict == "pass":
+        return _result(gate, "invalid", interval, note=_NOT_WHOLE)
     alone = len(values) < REPLICATIONS_MIN and not _exact(gate)
     return _result(gate, verdict, interval, note=_no_interval(repeats=books) if alone else "")
 
@@ -128,10 +137,16 @@ def _too_few(gate: Gate, count: int, replications: int, length: Length) -> str:
 
 
 def judge_all(
-    gates: Iterable[Gate], run: Replicated, *, length: Length, valid: bool = True, books: bool = True
+    gates: Iterable[Gate],
+    run: Replicated,
+    *,
+    length: Length,
+    valid: bool = True,
+    books: bool = True,
+    whole: bool = True,
 ) -> tuple[GateResult, ...]:
-    """Return the verdict on every gate, in the order of the scenario; ``books``: whether the run has any."""
-    return tuple(judge(gate, run, length=length, valid=valid, books=books) for gate in gates)
+    """Return the verdict on every gate, in the order of the scenario; what is said of the run, as ``judge`` says."""
+    return tuple(judge(gate, run, length=length, valid=valid, books=books, whole=whole) for gate in gates)
 
 
 def overall(results: Iterable[GateResult], *, valid: bool = True) -> Overall:

@@ -212,7 +212,9 @@ def conclude_run(
     valid = all(replication.validity.valid for replication in done)
     together = replicated(folder, done, scenario)
     stated = parse_gates(scenario.gates) if done else ()
-    gates = judge_all(stated, together, length=Length.of(scenario), valid=valid, books=question.aim is None)
+    whole = all(replication.validity.whole for replication in done)
+    length, books = Length.of(scenario), question.aim is None
+    gates = judge_all(stated, together, length=length, valid=valid, books=books, whole=whole)
     costs = load_costs(question.costs)
     run = RunFile(
         complete=complete,

@@ -73,9 +73,13 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Validity(msgspec.Struct, frozen=True, kw_only=True):
-    """May the figures be used? A load run whose generator was the bottleneck may not."""
+    """May the figures be used? A load run whose generator was the bottleneck may not.
+
+    ``whole`` says whether the record tells of every visit; that of a run that lost a worker does not.
+    """
 
     valid: bool = True
+    whole: bool = True
     reasons: tuple[str, ...] = ()
     generator_cpu_max: float | None = None
     lag_p99_us_max: int | None = None

@@ -315,6 +315,7 @@ def validity_of(scenario: Scenario, record: Record, generator: Generating, failu
     windows = verdict.windows
     return Validity(
         valid=not reasons,
+        whole=all(one.lost_us is None for one in workers),
         reasons=reasons,
         generator_cpu_max=max((w.cpu_share for w in windows), default=None),
         lag_p99_us_max=max((w.lag_p99_us for w in windows), default=None),

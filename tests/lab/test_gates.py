@@ -114,6 +114,16 @@ def test_invalid_run_spoils_figures_and_not_the_checkers_counts():
     assert judge(parse_gate("visits.lost", "== 1"), lost, length=LENGTH, valid=False).verdict == "fail"
 
 
+def test_where_a_worker_was_lost_no_count_can_pass_and_what_is_broken_stays_so():
+    kept, broken = told("visits.lost", 0.0), told("checker.breaches", 2.0)
+
+    passed = judge(parse_gate("visits.lost", "== 0"), kept, length=LENGTH, valid=False, whole=False)
+    failed = judge(parse_gate("checker.breaches", "== 0"), broken, length=LENGTH, valid=False, whole=False)
+
+    assert (passed.verdict, failed.verdict) == ("invalid", "fail")
+    assert "a worker was lost" in passed.note
+
+
 def test_what_never_ends_has_no_figure():
     found = judge(parse_gate("cutover.drain", "< 3h"), told("cutover.drain", math.inf), length=LENGTH)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -36,6 +37,8 @@ DAY: dict[str, Any] = {
 }
 MASTER = ("--headless", "--only-summary", "--yidi-scenario", "day.yaml", "--seed", "7")
 FOLDER = "shared-day-load-1"
+ENDED_WITHIN_S = 20.0
+"""Less than the minute for which Locust itself would wait for a master that is gone."""
 
 
 @contextmanager
@@ -105,8 +108,22 @@ def test_a_killed_worker_makes_the_run_invalid_and_none_of_its_visits_vanishes(t
     run = json.loads((tmp_path / "runs" / FOLDER / "run.json").read_text())
     assert (run["verdict"], run["complete"]) == ("invalid", True)
     assert run["measures"]["checker.breaches"] == 0
+    assert {gate["verdict"] for gate in run["gates"]} == {"invalid"}, "nobody knows what its visits would have shown"
     [reason] = [one for one in run["replications"][0]["validity"]["reasons"] if "was lost" in one]
     assert f"worker {lost['worker']} on {lost['machine']} was lost" in reason
     assert f"its {lost['visits']} visits" in reason
     assert lost["clock_unsure_us"] < CLOCK_UNSURE_MAX_US
     assert left_running(tmp_path) == []
+
+
+@pytest.mark.slow
+def test_workers_that_a_master_forked_do_not_outlive_it(tmp_path):
+    words = ("--processes", "2", "--out", str(tmp_path / "run"), *MASTER)
+    with locust(tmp_path, *words, day=DAY) as process:
+        until(process, tmp_path, "under way")
+        assert len(left_running(tmp_path)) >= 3
+        process.send_signal(signal.SIGKILL)
+        limit_s = time.monotonic() + ENDED_WITHIN_S
+        while left_running(tmp_path) and time.monotonic() < limit_s:
+            time.sleep(0.2)
+        assert left_running(tmp_path) == []

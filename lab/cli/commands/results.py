@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from lab.analysis.traffic import Traffic
 from lab.cli import console
 from lab.report.format import NOT_SEEN, show, show_interval
 from lab.report.style import FATE_NAMES, WORLD_NAMES
@@ -44,6 +45,23 @@ def print_run(run: RunFile, folder: Path) -> None:
     for note in _notes(run):
         console.say(note)
     console.say(_verdict(run, folder))
+
+
+def traffic_data(traffic: Traffic) -> dict[str, Any]:
+    """Return what a program wants to know of the traffic of a load run; latencies in microseconds."""
+    return {"took": [one._asdict() for one in traffic.took], "errors": dict(traffic.errors)}
+
+
+def print_traffic(traffic: Traffic) -> None:
+    """Print what the hospitals of a load run sent, and how long it took."""
+    head = ["sent", "count", "per s", "min", "mean", "p50", "p90", "p95", "p99", "max"]
+    rows = [
+        [one.name, f"{one.number:,}", f"{one.per_s:,.2f}", *(show(figure, "duration") for figure in one[3:])]
+        for one in traffic.took
+    ]
+    console.table(head, rows)
+    wrong = ", ".join(f"{name} {count:,}" for name, count in traffic.errors.items())
+    console.say(f"messages without a verdict: {wrong or 'none'}")
 
 
 def gate_rows(run: RunFile) -> list[tuple[str, str, str, str, str]]:

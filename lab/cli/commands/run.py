@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lab.analysis.gates import EXIT_CODES
+from lab.analysis.traffic import Traffic, traffic_of
 from lab.calibration.calibrate import costs_or_assumed
 from lab.cli import console
-from lab.cli.commands.results import as_data, print_run
+from lab.cli.commands.results import as_data, print_run, print_traffic, traffic_data
 from lab.cli.commands.smoke import smoke_code, smoke_data, smoke_say
 from lab.experiments.experiment import Question, run_world
 from lab.report.page import write_report
@@ -58,13 +59,22 @@ def run(asked: Request, world: str) -> int:
         made = run_world(asked.question(), "sim" if world == "sim" else "load", folder, bar)
         write_report(folder)
     smoke = read_record(folder) if asked.aim is not None and asked.aim.once else None
+    traffic = _traffic(made, folder)
     if asked.as_json:
-        console.say_json(as_data(made, folder) | ({} if smoke is None else {"visits": smoke_data(smoke)}))
+        more = {} if traffic is None else {"traffic": traffic_data(traffic)}
+        console.say_json(as_data(made, folder) | more | ({} if smoke is None else {"visits": smoke_data(smoke)}))
     else:
+        if traffic is not None:
+            print_traffic(traffic)
         if smoke is not None:
             smoke_say(smoke)
         print_run(made, folder / runs.REPORT_FILE)
     return EXIT_CODES[made.verdict] or (0 if smoke is None else smoke_code(smoke))
+
+
+def _traffic(made: RunFile, folder: Path) -> Traffic | None:
+    """Return what was sent in a load run; None of several replications, each of which has its own."""
+    return traffic_of(read_record(folder)) if made.world == "load" and len(made.replications) == 1 else None
 
 
 def _both(asked: Request, folder: Path) -> int:
