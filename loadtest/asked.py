@@ -6,14 +6,17 @@ never import Locust: the laboratory reads what was asked.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from reference_impl.domain.failures import InputError
+from reference_impl.telemetry.options import OTLP
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Mapping
 
     from locust.argument_parser import LocustArgumentParser
 
@@ -32,6 +35,9 @@ _USELESS = {
     "config_users": ("--config-users", "the plan says which institutions there are"),
     "reset_stats": ("--reset-stats", "the warm-up of the scenario is left out by the gates"),
 }
+
+_CARRIED = ("http/protobuf", "http")
+"""Protocols of Locust's ``--otel`` for which an exporter is among our dependencies."""
 
 
 _OPTIONS: tuple[tuple[str, bool, dict[str, Any]], ...] = (
@@ -101,6 +107,23 @@ def refuse_options(options: Namespace) -> None:
     for name, (typed, why) in _USELESS.items():
         if typed_for.get(name):
             raise InputError(f"{typed} has no effect here; expected none of it, as {why}; leave it out")
+    if typed_for.get("otel"):
+        _refuse_unsent(os.environ)
+
+
+def _refuse_unsent(environment: Mapping[str, str]) -> None:
+    """Refuse an ``--otel`` of which nothing would arrive: Locust only warns of an exporter that is not there."""
+    for signal in ("TRACES", "METRICS", "LOGS"):
+        if OTLP not in environment.get(f"OTEL_{signal}_EXPORTER", OTLP).lower().split(","):
+            continue
+        general = environment.get("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+        protocol = environment.get(f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL", general).strip().lower()
+        if protocol not in _CARRIED:
+            raise InputError(
+                f"--otel would send {signal.lower()} by {protocol!r}, for which nothing is installed; expected "
+                "http/protobuf; set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, or "
+                f"OTEL_{signal}_EXPORTER=none for none of them"
+            )
 
 
 def refuse_at_a_worker(options: Namespace) -> None:

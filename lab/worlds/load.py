@@ -26,6 +26,7 @@ from lab.worlds.conclude import Interrupted, Outcome, conclude
 from lab.worlds.cores import Cores, busy_s, choose_cores, cpu_s, on_core
 from lab.worlds.followup import HeldByHospital
 from lab.worlds.generator import Generating, LoadGenerator
+from lab.worlds.makes import expected_rate, makes_at_most, said_before
 from lab.worlds.stationwatch import StationWatch
 from loadtest.actions import Injector, Machine
 from loadtest.cpu_hog import CpuHog
@@ -183,6 +184,7 @@ class Replay:
         plan = plan_visits(self._scenario)
         lead_s = LEAD_S + LEAD_PLANS * (time.monotonic() - begun)
         self._generator.expect(plan, self._scenario.clients)
+        self._watcher.note(said_before(expected_rate(self._scenario, plan), makes_at_most()))
         with ExitStack() as stack:
             self._machine = self._disturbed_machine(stack)
             system = System(

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 from lab.analysis.gates import NEED_BOOKS
 from lab.runs.file import TargetSaid
 from lab.worlds.handshake import refuse_keyless, refused, shake_hands
-from lab.worlds.target import Aim, entered, expected_rate, facts_of, refuse_unfit
+from lab.worlds.makes import expected_rate
+from lab.worlds.target import Aim, entered, facts_of, refuse_unfit
 from scenarios.patients.visits import plan_visits
 from scenarios.schema.gates import parse_gates
 

@@ -18,10 +18,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lab.analysis.streams import messages_by_kind
-from lab.calibration.speed import reference_us
+from lab.worlds.makes import expected_rate, makes_at_most
 from loadtest.inputs import Caps, CertificateFacts, GatewayFacts, NodeFacts, SystemFile, TargetFacts, TrustFacts
-from loadtest.validity import CPU_SHARE_MAX
 from reference_impl.domain.failures import InputError
 from reference_impl.domain.nodes import entry_node
 from reference_impl.hospital.history import History
@@ -44,7 +42,6 @@ __all__ = [
     "UNTIL_US",
     "Aim",
     "entered",
-    "expected_rate",
     "facts_of",
     "refuse_unfit",
 ]
@@ -53,14 +50,8 @@ RATE, UNTIL_US, ERROR_SHARE = 100, 900_000_000, 0.5
 """What a target is loaded with at most unless somebody says otherwise. ASSUMED: enough to see something, soon over."""
 LOOK_UP_S = 5.0
 """So long a name may take to be looked up."""
-MESSAGE_PER_REFERENCE = 1.2
-"""The least that a message takes of the generator's core, as a share of what ``reference_us`` times: less than half of
-what was measured (docs/target.md), so that only what surely cannot be made is refused."""
-_PEAK_S = 10
-"""Over so long the busiest stretch of a plan is looked for."""
 _SPARE = 4.0
 """So many standard deviations of a second's messages are asked for above their mean: chance must not end a run."""
-_US_PER_S = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,28 +149,12 @@ def _beyond(scenario: Scenario, aim: Aim, plan: VisitPlan) -> Iterator[str]:
             f"--max-rate {aim.rate}: {scenario.name} sends about {mean:,.0f} messages a second at its busiest, more in "
             f"single seconds; allow {math.ceil(wanted):,}, or send fewer with --set scale.volume=…"
         )
-    most = _makes_at_most()
+    most = makes_at_most()
     if mean > most:
         yield (
             f"--target: {scenario.name} sends about {mean:,.0f} messages a second at its busiest, and one core of this "
             f"machine makes about {most:,.0f}; send fewer with --set scale.volume=…, or use a faster machine"
         )
-
-
-def expected_rate(scenario: Scenario, plan: VisitPlan) -> float:
-    """Return how many messages a second a plan sends at its busiest, on means."""
-    arrivals_us = plan.columns.arrival_us[~plan.columns.open_at_start]
-    if not len(arrivals_us):
-        return 0.0
-    busiest = int(np.bincount((arrivals_us // (_PEAK_S * _US_PER_S)).astype(np.int64)).max())
-    each = sum(sum(by_kind.values()) for by_kind in messages_by_kind(scenario).values())
-    return busiest * each / min(_PEAK_S, max(1.0, scenario.horizon.length / _US_PER_S))
-
-
-def _makes_at_most() -> float:
-    """Return how many messages a second the generator makes before it measures itself."""
-    once_us = min(reference_us() for _ in range(5))
-    return CPU_SHARE_MAX * _US_PER_S / (MESSAGE_PER_REFERENCE * once_us)
 
 
 # --- where it is ------------------------------------------------------------------------------------------------------
