@@ -423,7 +423,7 @@ def test_more_than_the_caps_or_the_machine_allow_is_refused_before_the_run(tmp_p
         refuse_unfit(busy, aim(tmp_path, here))
     enough = int(str(refused.value).split("allow ")[1].split(", or")[0].replace(",", ""))
     refuse_unfit(busy, aim(tmp_path, here, rate=enough))
-    monkeypatch.setattr(targets, "reference_us", lambda: 1e6)
+    monkeypatch.setattr("lab.worlds.makes.reference_us", lambda: 1e6)
     with pytest.raises(InputError, match="one core of this machine makes about 1; send fewer"):
         refuse_unfit(busy, aim(tmp_path, here, rate=enough))
 
