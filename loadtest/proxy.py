@@ -283,7 +283,14 @@ class LinkProxy:
         return f"HTTP/1.1 {STATUS_VERDICT} OK\r\n{head}".encode("ascii") + content
 
     async def _connect(self, line: _Line) -> _Ends | None:
-        """Return the line's connection to the callee, made if there is none; None where nobody listens."""
+        """Return the line's connection to the callee, made if there is none; None where nobody listens.
+
+        One that the callee has closed meanwhile is passed over before a byte is written, as its caller would do who
+        saw it end: else a callee that died would be a broken line to them, and not one where nobody listens.
+        """
+        if line.upstream is not None and _is_over(*line.upstream):
+            line.upstream[1].transport.abort()
+            line.upstream = None
         line.upstream = line.upstream or await self._connected()
         return line.upstream
 
@@ -295,6 +302,11 @@ class LinkProxy:
 
     def _now_us(self) -> int:
         return (time.monotonic_ns() - self.epoch_ns) // 1000
+
+
+def _is_over(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    """Return whether the other side of an idle connection has ended it."""
+    return reader.at_eof() or reader.exception() is not None or writer.is_closing()
 
 
 def _status(reply: bytearray) -> int:

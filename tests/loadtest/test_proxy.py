@@ -360,3 +360,36 @@ def test_config_that_is_not_one_is_refused(tmp_path, capsys):
 
     assert main([str(path)]) == 2
     assert "cannot start from" in capsys.readouterr().err
+
+
+def test_a_callee_that_died_while_nobody_asked_is_one_where_nobody_listens_and_no_broken_line():
+    """A caller of its own would have seen the connection end. Told that it broke, it left an intent open, and who
+    came for that visit found it busy and came again: under a kill links counted more hits than in the simulated world.
+    """
+
+    async def story() -> None:
+        ends: list[asyncio.StreamWriter] = []
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            ends.append(writer)
+            while (message := await read_request(reader)) is not None:
+                writer.write(answer(message.msgid))
+            writer.close()
+
+        upstream = await asyncio.start_server(serve, "127.0.0.1", 0)
+        link = ProxiedLink(caller="33", callee="hub", port=0, upstream_port=upstream.sockets[0].getsockname()[1])
+        proxy = LinkProxy(link, FaultyLink(7, "33", "hub", ()), time.monotonic_ns())
+        server = await proxy.listen()
+        caller = await Caller.to(server.sockets[0].getsockname()[1])
+        assert await caller.call(request("a")) == answer("a")
+
+        upstream.close()
+        ends[0].transport.abort()
+        await asyncio.sleep(0.05)
+
+        assert await caller.call(request("b")) == NOBODY_LISTENS
+        assert proxy.counts == {"requests": 2, "refused": 1}
+        caller.leave()
+        server.close()
+
+    run(story())
