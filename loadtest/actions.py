@@ -15,8 +15,10 @@ from operator import attrgetter
 from typing import TypeVar
 
 from loadtest.cpu_hog import CpuHog
+from loadtest.held_database import HeldDatabases
 from loadtest.moving import put_off, work_on_books
 from loadtest.small_disk import SmallDisk
+from reference_impl.books.final import BooksError
 from reference_impl.books.journal import Stage
 from reference_impl.domain.nodes import NodeId
 from reference_impl.hospital.pulse import Seen
@@ -43,7 +45,7 @@ _STOP_LIMIT_S = 60.0
 _US_PER_S = 1_000_000
 _ON_TIME_US = 100_000
 """So much later than planned is on time: what a step needs to be done."""
-_FAILED = (OSError, CommandError, StartError)
+_FAILED = (OSError, BooksError, CommandError, StartError)
 _NOTHING_SEEN = Seen(messages=0, p95_us=None, busy=0, oldest_us=0)
 _T = TypeVar("_T")
 
@@ -61,7 +63,7 @@ class Machine:
 class ProcessActions:
     """A ``reference_impl.staging.timetable.Actions`` on the processes of a system."""
 
-    __slots__ = ("_lock", "_machine", "_revoked", "_system")
+    __slots__ = ("_held", "_lock", "_machine", "_revoked", "_system")
 
     def __init__(self, system: System, machine: Machine) -> None:
         """Act on ``system``; a method raises OSError, CommandError or StartError when a process cannot hear.
@@ -70,6 +72,7 @@ class ProcessActions:
         """
         self._system = system
         self._machine = machine
+        self._held = HeldDatabases()
         self._revoked: frozenset[HitInstitutions] = frozenset()
         """Whose keys are revoked at the nodes now."""
         self._lock = threading.Lock()
@@ -102,6 +105,10 @@ class ProcessActions:
     def slow_disk(self, node: NodeId, add_us: int) -> None:
         """Add to the time the node's disk takes for a group of commits."""
         self._system.fault(SlowDiskCommand(node, add_us))
+
+    def hold_database(self, node: NodeId, *, on: bool) -> None:
+        """Hold the database of the node's books, or let it have it again."""
+        self._held.take(node, self._system.place_of(node)) if on else self._held.let_go(node)
 
     def fill_disk(self, *, on: bool) -> None:
         """Leave no room on the disk under the books, or some again."""

@@ -55,6 +55,10 @@ class SimActions:
         """Add to the time the node's disk takes for a group of commits."""
         self._world.nodes[node].disk_us += add_us
 
+    def hold_database(self, node: NodeId, *, on: bool) -> None:
+        """Keep the database of the node's books from it, or let it have it again."""
+        self._world.nodes[node].database_held = on
+
     def fill_disk(self, *, on: bool) -> None:
         """Leave no room on the disk under all books, or some again."""
         for node in self._world.nodes.values():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from reference_impl.books.final import BooksError
 from reference_impl.protocol.messages import Unknown, Unreachable
 from sim.engine.driver import Task, TaskGroup
-from sim.engine.timeline import TIMER, Timeline, Wakeup
+from sim.engine.timeline import TIMER, Owned, Timeline, Wakeup
 from sim.model.calls import Call, Target, Work
 from sim.model.loop import NS_PER_US, WARM_BITS
 from sim.model.service_times import ANSWER_AT, FORWARD_AT, LINK_AT, STEP_MASK, message_key
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     Routes = Mapping[NodeId, tuple[Target, Link]]
 
+_BUSY_LOOK_US, _BUSY_LOOKS = 100_000, 50
+"""How often SQLite looks again whether a file is free, and so many times: for the five seconds of its busy_timeout."""
 _SILENT = (Unknown, Unreachable)
 """Outcomes that are no message: nothing is read."""
 
@@ -150,6 +152,8 @@ class SimBooks:
         node, message = self._node, change.message
         if node.disk_full:
             raise BooksError(f"books {node.name} cannot be written: the disk is full")
+        if node.database_held:
+            yield from self._wait_for_database()
         current = self._timeline.current
         assert current is not None  # ports are used from tasks
         context: Work | None = current.context
@@ -164,6 +168,23 @@ class SimBooks:
         times = node.next_commit(context, message.key.sender, message.code)
         group, place = node.writer.join(change, times, loop.began_us + loop.spent_ns // NS_PER_US)
         return (yield group)[place]
+
+    def _wait_for_database(self) -> Generator[Wakeup, None, None]:
+        """Wait as SQLite does for whoever holds the file.
+
+        Raises:
+            BooksError: when it is held for longer than that.
+
+        """
+        node = self._node
+        for _ in range(_BUSY_LOOKS):
+            now_us = node.clock.now_us()
+            look = Owned(node.host, now_us)
+            self._timeline.at(now_us + _BUSY_LOOK_US, TIMER, look)
+            yield look
+            if not node.database_held:
+                return
+        raise BooksError(f"books {node.name} cannot be written: the database is locked")
 
     async def open_intents(self) -> tuple[MessageRecord, ...]:
         """Return the intents without outcome, oldest first."""

@@ -19,6 +19,7 @@ __all__ = [
     "FillDisk",
     "FreezeNode",
     "HogCores",
+    "HoldDatabase",
     "KillNode",
     "ListInflight",
     "MoveDoor",
@@ -85,6 +86,14 @@ class SlowFlushes:
 
     node: NodeId
     add_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class HoldDatabase:
+    """Somebody else holds the database of ``node``'s books, or no longer does."""
+
+    node: NodeId
+    on: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +177,7 @@ Act = (
     | RefuseAll
     | SlowDown
     | SlowFlushes
+    | HoldDatabase
     | FillDisk
     | HogCores
     | SetClock
@@ -212,6 +222,10 @@ class Actions(Protocol):
         """Add to the time the node's disk takes for a group of commits."""
         ...
 
+    def hold_database(self, node: NodeId, *, on: bool) -> None:
+        """Keep the database of the node's books from it, or let it have it again."""
+        ...
+
     def fill_disk(self, *, on: bool) -> None:
         """Leave no room on the disk under the books, or some again."""
         ...
@@ -248,7 +262,7 @@ def perform(act: Act, actions: Actions) -> None:
             _do_to_process(act, actions)
         case RefuseAll(node, on):
             actions.refuse(node, on=on)
-        case SlowDown() | SlowFlushes() | FillDisk() | HogCores() | SetClock():
+        case SlowDown() | SlowFlushes() | HoldDatabase() | FillDisk() | HogCores() | SetClock():
             _hinder(act, actions)
         case MoveDoor(node, command):
             actions.move_door(node, command)
@@ -276,12 +290,14 @@ def _do_to_process(act: FreezeNode | ThawNode | KillNode | RestartNode, actions:
             assert_never(act)
 
 
-def _hinder(act: SlowDown | SlowFlushes | FillDisk | HogCores | SetClock, actions: Actions) -> None:
+def _hinder(act: SlowDown | SlowFlushes | HoldDatabase | FillDisk | HogCores | SetClock, actions: Actions) -> None:
     match act:
         case SlowDown(node, add_us):
             actions.slow(node, add_us)
         case SlowFlushes(node, add_us):
             actions.slow_disk(node, add_us)
+        case HoldDatabase(node, on):
+            actions.hold_database(node, on=on)
         case FillDisk(on):
             actions.fill_disk(on=on)
         case HogCores(share):

@@ -30,7 +30,7 @@ __all__ = ["with_hits"]
 
 _HOLDING = ("freeze", "kill")
 """Whoever is inside when it begins is hit as well."""
-_MEETING = ("refuse", "slow", "slow_disk", "full_disk", "cpu_hog", "clock_off")
+_MEETING = ("refuse", "slow", "slow_disk", "database_down", "full_disk", "cpu_hog", "clock_off")
 """Only who comes while it lasts is hit."""
 _UNHEARD = tuple(HOSPITAL_FAULTS)
 """Whoever was told that they are not heard for this is hit, of the province and as long as it lasts."""

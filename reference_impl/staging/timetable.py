@@ -25,6 +25,7 @@ from reference_impl.staging.acts import (
     FillDisk,
     FreezeNode,
     HogCores,
+    HoldDatabase,
     KillNode,
     ListInflight,
     MoveDoor,
@@ -52,6 +53,7 @@ from scenarios.schema.cutover import Cutover, Phase
 from scenarios.schema.faults import (
     ClockOff,
     CpuHog,
+    DatabaseDown,
     EarlyKey,
     Fault,
     Freeze,
@@ -113,7 +115,7 @@ def _fault_steps(scenario: Scenario, chain: int, fault: Fault) -> Iterator[Step]
     match fault:
         case Freeze() | Kill() | Refuse() | Slow():
             yield from _node_steps(chain, fault)
-        case SlowDisk() | FullDisk() | CpuHog() | ClockOff():
+        case SlowDisk() | DatabaseDown() | FullDisk() | CpuHog() | ClockOff():
             yield from _machine_steps(chain, fault)
         case LostCommit():
             note = f"{' '.join(fault.codes)}, {fault.share:.0%}"
@@ -163,7 +165,7 @@ def _node_steps(chain: int, fault: Freeze | Kill | Refuse | Slow) -> Iterator[St
     yield Step(fault.until, chain, undo, restarted, undoes=True)
 
 
-def _machine_steps(chain: int, fault: SlowDisk | FullDisk | CpuHog | ClockOff) -> Iterator[Step]:
+def _machine_steps(chain: int, fault: SlowDisk | DatabaseDown | FullDisk | CpuHog | ClockOff) -> Iterator[Step]:
     """Yield what befalls the machine under a node, and its end."""
     do: Act
     undo: Act
@@ -174,6 +176,9 @@ def _machine_steps(chain: int, fault: SlowDisk | FullDisk | CpuHog | ClockOff) -
         case ClockOff():
             node, note = NodeId(fault.node), f"{fault.off_us:+} us"
             do, undo = SetClock(node, fault.off_us), SetClock(node, 0)
+        case DatabaseDown():
+            node, note = NodeId(fault.node), ""
+            do, undo = HoldDatabase(node, on=True), HoldDatabase(node, on=False)
         case FullDisk():
             node, note = NodeId(ANY), ""
             do, undo = FillDisk(on=True), FillDisk(on=False)

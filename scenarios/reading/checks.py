@@ -37,6 +37,7 @@ from scenarios.schema import Scenario
 from scenarios.schema.faults import (
     ClockOff,
     CpuHog,
+    DatabaseDown,
     Fault,
     Freeze,
     FullDisk,
@@ -317,7 +318,7 @@ def _overlaps(faults: Sequence[Fault]) -> Iterator[Problem]:
 
     A slow node may also refuse.
     """
-    kinds = (Freeze, Kill, Refuse, Slow, SlowDisk, FullDisk, CpuHog, ClockOff)
+    kinds = (Freeze, Kill, Refuse, Slow, SlowDisk, DatabaseDown, FullDisk, CpuHog, ClockOff)
     for number, fault in enumerate(faults):
         for earlier_number, earlier in enumerate(faults[:number]):
             if isinstance(fault, HospitalFault) and isinstance(earlier, HospitalFault):

@@ -297,9 +297,9 @@ def _problem(error: Any, tree: Branch, model: type[BaseModel]) -> Problem:
 
 
 _FAULT_KINDS = (
-    "freeze, kill, refuse, slow, slow_disk, full_disk, cpu_hog, clock_off, lose, delay, lost_commit, "
-    "yes_with_error_text, yes_without_receipt, reset, slow_close, duplicate, reorder, bandwidth, partition, "
-    "half_partition, short_download"
+    "freeze, kill, refuse, slow, slow_disk, database_down, full_disk, cpu_hog, clock_off, lose, delay, "
+    "lost_commit, yes_with_error_text, yes_without_receipt, reset, slow_close, duplicate, reorder, bandwidth, "
+    "partition, half_partition, short_download"
 )
 _ARRIVAL_KINDS = "profile, poisson, bursts, spike, step, soak, trace, closed"
 

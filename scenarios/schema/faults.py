@@ -72,6 +72,12 @@ class SlowDisk(_NodeFault):
     add: MachineTime = Field(gt=0, description="added to each group of commits, however large")
 
 
+class DatabaseDown(_NodeFault):
+    """Somebody else holds the database of the node's books: nothing is committed until they let go."""
+
+    kind: Literal["database_down"]
+
+
 class FullDisk(Model):
     """The disk under all books has no room left: nothing is committed until it has some again."""
 
@@ -179,6 +185,7 @@ Fault = Annotated[
     | Refuse
     | Slow
     | SlowDisk
+    | DatabaseDown
     | FullDisk
     | CpuHog
     | ClockOff

@@ -85,7 +85,6 @@ class SimNode:
         "_admission_rule",
         "_as_insurer",
         "_build",
-        "_clock",
         "_flush",
         "_queue_max",
         "_service_times",
@@ -93,6 +92,8 @@ class SimNode:
         "_timeline",
         "_times",
         "admission",
+        "clock",
+        "database_held",
         "disk_full",
         "disk_us",
         "holds",
@@ -124,13 +125,14 @@ class SimNode:
         self.host = host
         self.seed = seed
         self.place = key_hash(name)
-        self._clock = LoopClock(timeline, host.loop)
+        self.clock = LoopClock(timeline, host.loop)
         self.workers = Servers(timeline, spec.workers)
         self.holds = spec.hold_while_waiting
         self.refusing = False
         self.slow_us = 0
         self.disk_us = 0
         self.disk_full = False
+        self.database_held = False
         self._queue_max = spec.queue
         self._admission_rule = None if spec.admission is None else spec.admission.rule
         self.admission = None if self._admission_rule is None else Admission(self._admission_rule)
@@ -271,9 +273,11 @@ class SimNode:
     async def _serve(self, work: Work) -> None:
         try:
             if self.slow_us:
-                await self._clock.sleep_us(self.slow_us)
+                await self.clock.sleep_us(self.slow_us)
             answer = await self.role.handle(work.request)
-        except BooksError:  # on a full disk: whoever asked does not know what became of it
+        except (
+            BooksError
+        ):  # on a full disk, or in a database that is held: whoever asked does not know what became of it
             assert work.call is not None  # only calls are served
             work.call.cut()
             return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -9,8 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
+from support.postgresql import wait_until
 
 from loadtest.actions import Injector, Machine
+from reference_impl.books.sqlite.place import SqlitePlace
 from reference_impl.domain.scopes import Business, Side
 from reference_impl.protocol.day_sheet import SheetLine
 from reference_impl.protocol.door import DoorCommand, DoorState, DoorStep
@@ -112,6 +116,30 @@ def test_fault_is_done_and_undone(fault, acts):
 
     assert system.did == acts
     assert injector.events[0][:4] == (AFTER_ALL_US, AFTER_ALL_US, fault["kind"], fault["node"])
+    assert injector.failures == ()
+
+
+def test_the_database_of_a_node_is_held_and_let_go_again(tmp_path):
+    place = SqlitePlace(tmp_path / "63.sqlite")
+    place.make_ready()
+    system = FakeSystem()
+    system.place_of = {"63": place}.__getitem__
+    asked = scenario({"kind": "database_down", "node": "63", "at": "0s", "for": "1h"})
+    injector = Injector(asked, system, lambda: 0)
+    injector.start()
+
+    def is_held() -> bool:
+        with contextlib.closing(sqlite3.connect(place.path, timeout=0, isolation_level=None)) as other:
+            try:
+                other.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return True
+            return False
+
+    wait_until(is_held)
+    injector.stop()
+    assert not is_held()
+    assert injector.events == (EventRow(0, 0, "database_down", "63"),)
     assert injector.failures == ()
 
 

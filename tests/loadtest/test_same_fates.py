@@ -75,6 +75,10 @@ MIXES = {
         {"kind": "half_partition", "from": ["63"], "to": ["hub"], "at": "5h", "for": "3h"},
         {"kind": "half_partition", "from": ["hub"], "to": ["63"], "at": "14h", "for": "4h"},
     ],
+    "somebody holds the database of an insurer, then that of the hub": [
+        {"kind": "database_down", "node": "63", "at": "5h", "for": "3h"},
+        {"kind": "database_down", "node": "hub", "at": "14h", "for": "4h"},
+    ],
     "another program takes half of the core": [{"kind": "cpu_hog", "share": "50%", "at": "4h", "for": "12h"}, LOSS],
     "the hub stands still while messages are lost and late": [
         LOSS,

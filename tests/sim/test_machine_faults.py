@@ -116,3 +116,25 @@ def test_where_no_clock_is_off_nothing_else_changes() -> None:
 
     for table in ("visits", "messages"):
         assert with_it.recorder.frames()[table].rows() == without.recorder.frames()[table].rows()
+
+
+@pytest.mark.parametrize(("node", "kind"), [(INSURED, "pharmacy"), (HUB, "outpatient"), (CARE, "inpatient")])
+def test_in_a_database_that_somebody_holds_the_same_messages_settle_once_it_is_let_go(node: str, kind: str) -> None:
+    run = lived(visit(kind), faults=[{"kind": "database_down", "node": node, "at": "9s", "for": "8s"}])
+
+    assert {"unknown", "busy"} & set(run.recorder.frames()["messages"]["outcome"])
+    assert fates(run) == ["direct_after_retry"]
+    (row,) = run.record().events.iter_rows(named=True)
+    assert (row["kind"], row["target"]) == ("database_down", node)
+    assert row["hits"] > 0
+
+
+@pytest.mark.parametrize("at_ms", range(9_600, 10_400, 80))
+def test_a_database_held_from_any_step_on_loses_and_doubles_nothing(at_ms: int) -> None:
+    lived(visit("pharmacy"), faults=[{"kind": "database_down", "node": INSURED, "at": f"{at_ms}ms", "for": "9s"}])
+
+
+def test_a_database_held_for_a_moment_is_waited_for() -> None:
+    brief = {"kind": "database_down", "node": INSURED, "at": "9s", "for": "2s"}
+
+    assert latency_us(lived(visit("pharmacy"), faults=[brief])) >= latency_us(lived(visit("pharmacy")))
