@@ -116,6 +116,10 @@ def _full_disk(draw: _Draw, nodes: tuple[str, ...]) -> list[Fault]:
     return [{"kind": "full_disk"}]
 
 
+def _database_down(draw: _Draw, nodes: tuple[str, ...]) -> list[Fault]:
+    return [{"kind": "database_down", "node": draw.one_of(nodes)}]
+
+
 def _clock_off(draw: _Draw, nodes: tuple[str, ...]) -> list[Fault]:
     towards = draw.one_of(("ahead", "behind"))
     by = f"{draw.between(*_CLOCK_S):.0f}s"
@@ -136,6 +140,7 @@ KINDS: Final[dict[str, Callable[[_Draw, tuple[str, ...]], list[Fault]]]] = {
     "slow-disk": _slow_disk,
     "full-disk": _full_disk,
     "clock": _clock_off,
+    "database": _database_down,
 }
 """The kinds of trouble beside the kills, by their names on the command line."""
 _OVER_A_KILL, _OFF_FOR = "clock", 1.2

@@ -48,7 +48,7 @@ def test_somebody_is_killed_in_each_interval_and_each_trouble_comes_in_each_roun
     assert all((at - 5_000) // (every_s * 1000) == place for place, (at, _, _) in enumerate(kills))
     assert {node for _, _, node in kills} == set(NODES)
     rounds = len(kills) // len(KINDS)
-    for kind in ("freeze", "delay", "slow_disk", "full_disk", "clock_off"):
+    for kind in ("freeze", "delay", "slow_disk", "full_disk", "clock_off", "database_down"):
         assert rounds <= len(spans(faults, kind)) <= rounds + 1
 
 
@@ -122,8 +122,8 @@ def test_some_processes_are_killed_while_their_clock_is_off():
 
 
 def test_what_is_left_out_does_not_come_and_without_any_trouble_there_are_kills_alone():
-    faults = scheduled(plan(without=("full-disk", "clock")))
-    assert {"full_disk", "clock_off"}.isdisjoint(fault["kind"] for fault in faults)
+    faults = scheduled(plan(without=("full-disk", "clock", "database")))
+    assert {"full_disk", "clock_off", "database_down"}.isdisjoint(fault["kind"] for fault in faults)
     assert len(spans(faults, "freeze")) > 10
 
     assert {fault["kind"] for fault in scheduled(plan(without=tuple(KINDS)))} == {"kill"}
