@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pyright"]
 
 BORDERS = {
+    "lab/report/beginning_figure.py": "matplotlib",
     "lab/report/curves.py": "matplotlib",
     "lab/report/cutover_figures.py": "matplotlib",
     "lab/report/figures.py": "matplotlib",
