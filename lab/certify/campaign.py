@@ -10,11 +10,14 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from lab.certify.case import Neighbour
 from lab.certify.desk import Desk, Line
 from lab.certify.ledger import Entry, Ledger
+from lab.certify.onward import HubDesk
 from lab.certify.proofs import Mismatch, NobodyAnswered, NotRun, Verdict
 from lab.certify.scene import Scene
 from lab.errors import LabError
+from reference_impl.domain.nodes import insured_node
 from reference_impl.wire.errors import WireError
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from lab.certify.case import Case
     from lab.certify.catalogue import Planned
     from lab.certify.doors import Doors
+    from lab.certify.roll import Listed
 
 __all__ = ["GIVEN_UP_AFTER", "Watching", "certify"]
 
@@ -65,12 +69,20 @@ def certify(line: Line, plan: Sequence[Planned], ledger: Ledger, watcher: Watchi
     """
     patience = _Patience()
     for number, (one, case) in enumerate(plan, 1):
-        entry, silent = _played(Scene(Desk(line, one, line.roll.node(one)), doors), case)
+        entry, silent = _played(Scene(_desk(line, one, case), doors), case)
         ledger.add(entry)
         if entry.verdict is Verdict.FAILED:
             watcher.note(f"FAILED {one.institution} {case.id} [{entry.proof.value}]: {entry.reason}")
         watcher.advance(number)
         patience.hear(entry, silent=silent)
+
+
+def _desk(line: Line, one: Listed, case: Case) -> Desk | HubDesk:
+    """Return where a case of an institution is played: at its desk, or at the hub's end of the way to its insurer."""
+    if case.business is not Neighbour.INSURED:
+        return Desk(line, one, line.roll.node(one))
+    assert line.onward is not None  # nothing else is planned
+    return HubDesk(line, one, insured_node(one.insured_region), line.onward)
 
 
 def _played(scene: Scene, case: Case) -> tuple[Entry, bool]:

@@ -10,7 +10,7 @@ from lab.certify.proofs import Proof
 from lab.certify.scene import Scene
 from reference_impl.domain.policies import Kind
 
-__all__ = ["KINDS_OF", "Business", "Case"]
+__all__ = ["KINDS_OF", "Business", "Case", "Neighbour", "business_of"]
 
 
 class Business(StrEnum):
@@ -34,11 +34,25 @@ class Business(StrEnum):
     ENQUIRY = "enquiry"
 
 
+class Neighbour(StrEnum):
+    """The two ends of a hub, where certify plays it: who asks it, and whom it asks."""
+
+    CARE = "neighbour-care"
+    INSURED = "neighbour-insured"
+
+
+def business_of(name: str) -> Business | Neighbour:
+    """Return what a name is of; raises ``ValueError`` for one that is of nothing."""
+    return Neighbour(name) if name.startswith("neighbour-") else Business(name)
+
+
 _ALL: frozenset[Kind] = frozenset(("outpatient", "inpatient", "pharmacy"))
 _OUTPATIENT: frozenset[Kind] = frozenset(("outpatient",))
 _INPATIENT: frozenset[Kind] = frozenset(("inpatient",))
 _PHARMACY: frozenset[Kind] = frozenset(("pharmacy",))
-KINDS_OF: dict[Business, frozenset[Kind]] = {
+KINDS_OF: dict[Business | Neighbour, frozenset[Kind]] = {
+    Neighbour.CARE: _ALL,
+    Neighbour.INSURED: _ALL,
     Business.PERSON: _ALL,
     Business.FILING: _OUTPATIENT | _INPATIENT,
     Business.REGISTRATION: _OUTPATIENT,
@@ -67,7 +81,7 @@ class Case:
     of ``new_numbers`` a person who had another number before.
     """
 
-    business: Business
+    business: Business | Neighbour
     name: str
     proof: Proof
     promise: str

@@ -7,12 +7,14 @@ patience ends. This module must never judge what it hears.
 from __future__ import annotations
 
 import itertools
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.client import HTTPException
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from lab.certify.proofs import NobodyAnswered
 from lab.worlds.handshake import HttpAnswer, exchanged
@@ -38,12 +40,14 @@ from reference_impl.wire.old import OldCodec
 from reference_impl.wire.speech import Speech
 
 if TYPE_CHECKING:
+    from lab.certify.hub import Hub
+    from lab.certify.onward import Onward
     from lab.certify.roll import Listed, Roll
     from loadtest.inputs import SystemFile
     from reference_impl.domain.nodes import NodeId
     from reference_impl.trust.holder import Holder
 
-__all__ = ["PATIENCE_S", "Bend", "Desk", "Exchange", "Heard", "Line", "over_network"]
+__all__ = ["PATIENCE_S", "Bend", "Desk", "Exchange", "Heard", "Line", "asked", "at_once", "over_network"]
 
 PATIENCE_S = 60.0
 """So long a desk waits for a verdict. DOCUMENTED: clients wait 60 s to 600 s."""
@@ -51,7 +55,10 @@ _PAUSE_S, _PAUSE_MAX_S = 0.05, 2.0
 _US_PER_S = 1_000_000
 _SEQUENCES = 10_000
 _US_PER_SEQUENCE = 100
+_AT_ONCE = 2
+_NO_ANSWER = (OSError, HTTPException, ValueError, OverflowError)
 
+W = TypeVar("W")
 Bend = Callable[[bytes], bytes]
 """Makes of a message's JSON what another client would have written."""
 Exchange = Callable[[Written], HttpAnswer]
@@ -93,6 +100,10 @@ class Line:
     codec: _BendableCodec
     patience_s: float = PATIENCE_S
     began_s: float = field(default_factory=time.monotonic)
+    hub: Hub | None = None
+    """The hub that care provinces ask, where certify plays it."""
+    onward: Onward | None = None
+    """The way from the hub to insured provinces, where certify goes it."""
     _numbers: itertools.count[int] = field(
         default_factory=lambda: itertools.count(datetime.now(UTC).microsecond // _US_PER_SEQUENCE)
     )
@@ -103,6 +114,11 @@ class Line:
         clock = BusinessClock(roll.start, roll.time_scale)
         codec = _BendableCodec(clock)
         return cls(Writer(system, Speech((), clock, (codec, OldCodec(clock))), holder), exchange, roll, codec)
+
+    @property
+    def clock(self) -> BusinessClock:
+        """The target's business time."""
+        return BusinessClock(self.roll.start, self.roll.time_scale)
 
     def now_us(self) -> int:
         """Return the time since certifying began: at its zero the business time is that of the roll."""
@@ -149,22 +165,18 @@ class Desk:
             body,
             session=session or SessionNo(""),
         )
-        until_s, pause_s, why = time.monotonic() + line.patience_s, _PAUSE_S, ""
-        while True:
-            written = self._written(request, bend)
-            try:
-                heard = self._heard(written, line.exchange(written))
-            except (OSError, HTTPException, ValueError, OverflowError) as error:
-                why = f"no answer to {code}: {type(error).__name__}: {error}"
-            else:
-                if not waits or heard.wrong or heard.reply is not None:
-                    return heard
-                why = f"{code} has no verdict, only {type(heard.outcome).__name__.lower()}"
-                pause_s = max(pause_s, min(_asked_for_s(heard.outcome), _PAUSE_MAX_S))
-            if time.monotonic() + pause_s > until_s:
-                raise NobodyAnswered(f"{why}, after {line.patience_s:g} s")
-            time.sleep(pause_s)
-            pause_s = min(2 * pause_s, _PAUSE_MAX_S)
+
+        def heard(written: Written) -> Heard:
+            return self._heard(written, line.exchange(written))
+
+        return asked(lambda: self._written(request, bend), heard, line.patience_s, waits=waits, what=code)
+
+    def say_at_once(self, code: str, body: RequestBody, msgid: MessageId) -> tuple[Heard | None, ...]:
+        """Say one message by two connections at the same instant; None where one got no answer."""
+        one, line = self.listed, self.line
+        request = Request(code, msgid, one.institution, one.institution, one.region, one.insured_region, body)
+        written = [self._written(request, None) for _ in range(_AT_ONCE)]
+        return at_once(lambda each=each: self._heard(each, line.exchange(each)) for each in written)
 
     def _written(self, request: Request, bend: Bend | None) -> Written:
         line = self.line
@@ -186,6 +198,49 @@ class Desk:
         except WireError as error:
             return Heard(msgid, None, wrong=f"no reply of the interface (HTTP {answer.status}): {error}")
         return Heard(msgid, outcome, tuple(warnings))
+
+
+def asked(
+    write: Callable[[], W], exchange: Callable[[W], Heard], patience_s: float, *, waits: bool, what: str
+) -> Heard:
+    """Write and send a message until it has a verdict; unless it ``waits`` until anything was answered.
+
+    Raises:
+        NobodyAnswered: when that did not come within ``patience_s``; ``what`` was asked.
+
+    """
+    until_s, pause_s, why = time.monotonic() + patience_s, _PAUSE_S, ""
+    while True:
+        written = write()
+        try:
+            heard = exchange(written)
+        except _NO_ANSWER as error:
+            why = f"no answer to {what}: {type(error).__name__}: {error}"
+        else:
+            if not waits or heard.wrong or heard.reply is not None:
+                return heard
+            why = f"{what} has no verdict, only {type(heard.outcome).__name__.lower()}"
+            pause_s = max(pause_s, min(_asked_for_s(heard.outcome), _PAUSE_MAX_S))
+        if time.monotonic() + pause_s > until_s:
+            raise NobodyAnswered(f"{why}, after {patience_s:g} s")
+        time.sleep(pause_s)
+        pause_s = min(2 * pause_s, _PAUSE_MAX_S)
+
+
+def at_once(exchanges: Iterable[Callable[[], Heard]]) -> tuple[Heard | None, ...]:
+    """Return what several exchanges, begun at the same instant, were answered with; None for no answer."""
+    waiting = list(exchanges)
+    gate = threading.Barrier(len(waiting))
+
+    def run(exchange: Callable[[], Heard]) -> Heard | None:
+        gate.wait()
+        try:
+            return exchange()
+        except _NO_ANSWER:
+            return None
+
+    with ThreadPoolExecutor(len(waiting), thread_name_prefix="at once") as pool:
+        return tuple(pool.map(run, waiting))
 
 
 def over_network(system: SystemFile) -> Exchange:

@@ -16,8 +16,8 @@ from xml.etree import ElementTree as ET
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from lab.calibration.machine import versions
-from lab.certify.case import Business
-from lab.certify.catalogue import CASES
+from lab.certify.case import Business, Neighbour
+from lab.certify.catalogue import CASES, NEIGHBOUR_CASES
 from lab.certify.proofs import Verdict
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["CSV_FILE", "JUNIT_FILE", "PAGE_FILE", "Tally", "by_business", "write_papers"]
 
 PAGE_FILE, JUNIT_FILE, CSV_FILE = "certify.html", "junit.xml", "results.csv"
-_PROMISES = {case.id: case.promise for case in CASES}
+_PROMISES = {case.id: case.promise for case in (*CASES, *NEIGHBOUR_CASES)}
 _US_PER_S = 1_000_000
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that no XML may hold; a target may answer with any."""
@@ -154,8 +154,8 @@ def _page(subject: Subject, entries: Sequence[Entry]) -> str:
 
 def by_business(entries: Iterable[Entry]) -> list[tuple[str, Counter[str], Counter[str]]]:
     """Return, of each business, how its cases ended and of which class its failures are."""
-    ended: dict[str, Counter[str]] = {business.value: Counter() for business in Business}
-    failed: dict[str, Counter[str]] = {business.value: Counter() for business in Business}
+    ended: dict[str, Counter[str]] = {business.value: Counter() for business in (*Business, *Neighbour)}
+    failed: dict[str, Counter[str]] = {business.value: Counter() for business in (*Business, *Neighbour)}
     for entry in entries:
         business = entry.case.partition(".")[0]
         ended[business][entry.verdict.value] += 1

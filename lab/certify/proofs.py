@@ -34,6 +34,10 @@ class Proof(StrEnum):
     """A closed door is no verdict."""
     NUMBERS = "numbers"
     """New numbers lead to what was done under the old ones."""
+    SILENCE = "silence"
+    """No reply, and none that can be believed, is no verdict."""
+    TELLING = "telling"
+    """What is said of a person goes to whoever is concerned, and to nobody else."""
 
 
 class Verdict(StrEnum):

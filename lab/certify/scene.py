@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from lab.certify.desk import Bend, Desk, Heard
     from lab.certify.doors import Doors
+    from lab.certify.hub import Hub
+    from lab.certify.onward import HubDesk
     from lab.certify.roll import Listed
 
 __all__ = ["NOBODYS_VISIT", "Scene"]
@@ -49,7 +51,7 @@ class How(TypedDict, total=False):
 class Scene:
     """A case being played at one institution."""
 
-    desk: Desk
+    desk: Desk | HubDesk
     doors: Doors | None = None
     """Who closes and opens the target's doors; there for the cases that need it."""
     afterwards: list[Callable[[], None]] = field(default_factory=list["Callable[[], None]"])
@@ -59,6 +61,13 @@ class Scene:
     def listed(self) -> Listed:
         """The institution and its test person."""
         return self.desk.listed
+
+    @property
+    def hub(self) -> Hub:
+        """The hub that the institution's node asks."""
+        hub = self.desk.line.hub
+        assert hub is not None  # nothing else is planned
+        return hub
 
     def now_us(self) -> int:
         """Return the time on the line's clock."""
@@ -126,11 +135,15 @@ class Scene:
 
     def no_verdict(self, code: str, body: RequestBody, *, msgid: MessageId) -> None:
         """Prove that a message gets neither a yes nor a no: what is there does not act."""
+        self.undecided(code, body, msgid=msgid, why="at a closed door")
+
+    def undecided(self, code: str, body: RequestBody, *, msgid: MessageId, why: str) -> None:
+        """Prove that a message gets neither a yes nor a no, ``why`` there can be none."""
         heard = self.desk.say(code, body, msgid=msgid, waits=False)
         if heard.wrong:
             raise Mismatch(f"{_named(code)}: {heard.wrong}", Proof.ANSWER)
         if heard.reply is not None:
-            raise Mismatch(f"{_named(code)} got a verdict at a closed door: {_why(heard.reply)}; expected none")
+            raise Mismatch(f"{_named(code)} got a verdict {why}: {_why(heard.reply)}; expected none")
 
     def clear(self) -> None:
         """Take back what is left, as far as that is possible."""

@@ -86,6 +86,17 @@ def serve(  # noqa: PLR0913 - the options of the command
         int | None, typer.Option("--base-port", min=1, max=65_000, help="First port; three a process from there up.")
     ] = None,
     *,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="NODE", help="This node alone; may be repeated.")
+    ] = None,
+    elsewhere: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--elsewhere",
+            metavar="NODE=HOST:PORT",
+            help="A node that is not served here, and where on this machine it is; may be repeated.",
+        ),
+    ] = None,
     traces: TracesTo = None,
     traces_sample: TracesSample = None,
     log: LogAs = None,
@@ -95,11 +106,13 @@ def serve(  # noqa: PLR0913 - the options of the command
     """Start the reference system of a scenario and keep it running until Ctrl-C or SIGTERM."""
     from lab.cli.commands.serve import Served
     from lab.cli.commands.serve import serve as do
+    from lab.worlds.alone import alone_asked
     from reference_impl.telemetry.options import telemetry_asked
 
     telemetry = telemetry_asked(traces, traces_sample, log, log_level)
+    alone = alone_asked(only or (), elsewhere or ())
     scenario = typed_scenario(source, variant, sets, None)
-    do(scenario, Served(books, folder, base_port, telemetry), as_json=as_json)
+    do(scenario, Served(books, folder, base_port, telemetry, alone), as_json=as_json)
 
 
 @operators.command()

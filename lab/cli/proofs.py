@@ -169,6 +169,12 @@ def certify(  # noqa: PLR0913 - the options of the command
     reopens: Annotated[
         str | None, typer.Option("--reopen-with", metavar="CMD", help="Opens it again; goes with --close-with.")
     ] = None,
+    neighbour: Annotated[
+        str | None,
+        typer.Option(
+            "--neighbour", metavar="HOST:PORT", help="Play the hub there, on this machine, where the target calls it."
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the ledger in --out.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -189,6 +195,7 @@ def certify(  # noqa: PLR0913 - the options of the command
         patience_s=parse_duration(patience) / _US_PER_S,
         closes=closes,
         reopens=reopens,
+        neighbour=neighbour,
         resume=resume,
         as_json=as_json,
     )

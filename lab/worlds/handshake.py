@@ -35,11 +35,21 @@ from reference_impl.wire.unheard import said_unheard
 from scenarios.schema.spoken import dialects_of
 
 if TYPE_CHECKING:
-    from loadtest.inputs import SystemFile
+    from loadtest.inputs import Address, SystemFile
     from scenarios.patients.visits import PlannedVisit, VisitPlan
     from scenarios.schema import Scenario
 
-__all__ = ["JUST_STARTED_S", "WAIT_S", "Heard", "HttpAnswer", "exchanged", "refuse_keyless", "refused", "shake_hands"]
+__all__ = [
+    "JUST_STARTED_S",
+    "WAIT_S",
+    "Heard",
+    "HttpAnswer",
+    "carried",
+    "exchanged",
+    "refuse_keyless",
+    "refused",
+    "shake_hands",
+]
 
 WAIT_S = 10.0
 """So long a node has for its answer, connecting and TLS in it."""
@@ -193,18 +203,23 @@ def exchanged(written: Written, context: ssl.SSLContext | None, name: str) -> Ht
         ValueError: when it is more than a reply of the interface can be.
 
     """
-    until_s, address = time.monotonic() + WAIT_S, written.destination.address
+    return carried(written.destination.address, written.content, context, name)
+
+
+def carried(address: Address, content: bytes, context: ssl.SSLContext | None, name: str) -> HttpAnswer:
+    """Send the bytes of one request, as ``exchanged`` does, and raise what that raises."""
+    until_s = time.monotonic() + WAIT_S
     with socket.create_connection((address.host, address.port), timeout=WAIT_S) as plain:
         if context is None or not name:
-            return _asked(plain, written, until_s)
+            return _asked(plain, content, until_s)
         plain.settimeout(max(0.1, until_s - time.monotonic()))
         with context.wrap_socket(plain, server_hostname=name) as secured:
-            return _asked(secured, written, until_s)
+            return _asked(secured, content, until_s)
 
 
-def _asked(line: socket.socket, written: Written, until_s: float) -> HttpAnswer:
+def _asked(line: socket.socket, content: bytes, until_s: float) -> HttpAnswer:
     line.settimeout(max(0.1, until_s - time.monotonic()))
-    line.sendall(written.content)
+    line.sendall(content)
     response = HTTPResponse(cast("socket.socket", _Line(_Bounded(line, until_s))), method="POST")
     response.begin()
     headers = {key.lower(): value for key, value in response.getheaders()}

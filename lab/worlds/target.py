@@ -123,6 +123,11 @@ def _unreached(scenario: Scenario, aim: Aim, plan: VisitPlan) -> Iterator[str]:
             f"{aim.file}: no address of {', '.join(missing)}, where hospitals of {scenario.name} send; it has "
             f"{', '.join(target.nodes)}; add what is missing, or choose another scenario"
         )
+    if target.neighbours:
+        yield (
+            f"{aim.file}: neighbours, where the hub sends: a run speaks for hospitals alone; expected a file without "
+            "them, which are of 'yidi certify'"
+        )
     asked, signature = scenario.trust, target.signature
     if asked is not None and not (isinstance(signature, YidiSignature) and signature.family == asked.headers):
         yield (

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from reference_impl.domain.nodes import is_city
 from scenarios.schema.base import CodeText, Model, Text, known_region_code
 
 __all__ = ["GatewaySignature", "NodeTarget", "Target", "TargetTls", "YidiSignature"]
@@ -153,6 +154,10 @@ class Target(Model):
     nodes: dict[CodeText, NodeTarget] = Field(
         min_length=1, description="by a province's two digits, or the four of a city that its institutions send to"
     )
+    neighbours: dict[CodeText, NodeTarget] = Field(
+        default={},
+        description="where the hub sends to a province, by its two digits; of yidi certify --neighbour alone",
+    )
     paths: Literal["node", "transaction"] = Field(
         default="node",
         description="whether all transactions of a node go to its address, or each to an address of its own "
@@ -165,6 +170,14 @@ class Target(Model):
     signature: Annotated[YidiSignature | GatewaySignature, Field(discriminator="kind")] | None = Field(
         default=None, description="how requests are signed. Default: not."
     )
+
+    @field_validator("neighbours")
+    @classmethod
+    def _insurers(cls, neighbours: dict[str, NodeTarget]) -> dict[str, NodeTarget]:
+        for code in neighbours:
+            if known_region_code(code) and is_city(code):
+                raise ValueError(f"{code} is a city, which no hub sends to; expected the two digits of its province")
+        return neighbours
 
     @field_validator("nodes")
     @classmethod
@@ -180,6 +193,6 @@ class Target(Model):
 
     @model_validator(mode="after")
     def _tls_of_something(self) -> Self:
-        if self.tls is not None and not any(node.secured for node in self.nodes.values()):
+        if self.tls is not None and not any(node.secured for node in (*self.nodes.values(), *self.neighbours.values())):
             raise ValueError("tls, and no address with https; take it out, or write https://")
         return self

@@ -17,8 +17,8 @@ import pytest
 from support import broken_targets as broken
 
 from lab.certify.campaign import certify
-from lab.certify.case import Business
-from lab.certify.catalogue import CASES, planned
+from lab.certify.case import Business, Neighbour
+from lab.certify.catalogue import CASES, NEIGHBOUR_CASES, planned
 from lab.certify.desk import Exchange, Line, over_network
 from lab.certify.ledger import Entry, Ledger, Subject, read_ledger
 from lab.certify.proofs import Proof, Verdict
@@ -158,7 +158,9 @@ def test_every_business_has_cases_and_no_two_have_one_name():
     assert len(CASE_OF) == len(CASES)
     assert {case.business for case in CASES} == {*Business}
     assert len(Business) == 16
-    assert {case.proof for case in CASES} == {*Proof} - {Proof.ANSWER}
+    assert {case.proof for case in (*CASES, *NEIGHBOUR_CASES)} == {*Proof} - {Proof.ANSWER}
+    assert {case.business for case in NEIGHBOUR_CASES} == {*Neighbour}
+    assert len({case.id for case in NEIGHBOUR_CASES}) == len(NEIGHBOUR_CASES)
 
 
 def test_who_answers_what_is_no_reply_is_failed_for_that(served, tmp_path):

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.certify.campaign import certify
-from lab.certify.case import Business
+from lab.certify.case import Business, Neighbour, business_of
 from lab.certify.catalogue import Planned, planned
 from lab.certify.desk import PATIENCE_S, Line, over_network
 from lab.certify.doors import doors_of
+from lab.certify.hub import Hub
 from lab.certify.keys import holder_of
 from lab.certify.ledger import LEDGER_FILE, Entry, Ledger, Subject, read_ledger
+from lab.certify.onward import onward_to
 from lab.certify.papers import Tally, by_business, write_papers
 from lab.certify.proofs import Verdict
 from lab.certify.roll import Roll, read_roll
 from lab.cli import console
 from lab.runs.file import default_folder, refuse_taken
+from lab.worlds.alone import loopback_address
 from lab.worlds.target import Aim, facts_of
 from reference_impl.domain.failures import FailedRunError, InputError
+from reference_impl.domain.nodes import HUB, insured_node
 from scenarios.reading.target import load_target
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadtest.inputs import SystemFile
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["Asked", "certify_command"]
 
@@ -49,6 +52,7 @@ class Asked:
     patience_s: float = PATIENCE_S
     closes: str | None = None
     reopens: str | None = None
+    neighbour: str | None = None
     resume: bool = False
     as_json: bool = False
 
@@ -64,26 +68,29 @@ def certify_command(asked: Asked) -> int:
     roll = read_roll(asked.roll, _moment(asked.at))
     aim = Aim(load_target(asked.target), asked.target, asked.owned)
     doors = doors_of(asked.closes, asked.reopens)
-    plan = planned(roll, _businesses(asked.only), doors=doors is not None)
+    hub = None if asked.neighbour is None else loopback_address("--neighbour", asked.neighbour)
+    plan = planned(roll, _businesses(asked.only, aim, hub), doors=doors is not None)
     if not plan:
         raise InputError(f"{asked.roll}: no institution does {', '.join(asked.only)}; choose another --only")
-    system = _system(aim, roll)
-    subject = Subject(
-        {node: one.url for node, one in aim.target.nodes.items()}, str(asked.roll), len(plan), _digest(plan)
-    )
+    _refuse_unowned(aim)
+    line = _line(aim, roll, plan, asked.patience_s)
+    subject = Subject(_addresses(aim, hub), str(asked.roll), len(plan), _digest(plan))
     folder = asked.out or default_folder("certify", "target")
-    ledger, left = _opened(folder, subject, plan, resume=asked.resume)
-    line = Line.to(system, roll, holder_of(system, roll), over_network(system))
-    line.patience_s = asked.patience_s
-    try:
-        with console.Bar(quiet=asked.as_json) as bar:
-            bar.begin(f"{len(left):,} cases at {len(roll.listed):,} institutions", len(left))
-            if doors is None:
-                bar.note("closed doors are left out: give --close-with and --reopen-with to have them certified")
-            certify(line, left, ledger, bar, doors)
-    finally:
-        ledger.close()
-        page = write_papers(folder, *read_ledger(folder))
+    with ExitStack() as until:
+        if hub is not None:
+            line.hub = until.enter_context(Hub(hub, line.clock, frozenset(aim.target.nodes)))
+        ledger, left = _opened(folder, subject, plan, resume=asked.resume)
+        try:
+            with console.Bar(quiet=asked.as_json) as bar:
+                bar.begin(f"{len(left):,} cases at {len(roll.listed):,} institutions", len(left))
+                if line.hub is not None:
+                    bar.note(f"the hub listens at {line.hub.url}")
+                if doors is None:
+                    bar.note("closed doors are left out: give --close-with and --reopen-with to have them certified")
+                certify(line, left, ledger, bar, doors)
+        finally:
+            ledger.close()
+            page = write_papers(folder, *read_ledger(folder))
     entries = read_ledger(folder)[1]
     _say(subject, entries, page, as_json=asked.as_json)
     tally = Tally.of(subject, entries)
@@ -99,26 +106,64 @@ def _moment(text: str | None) -> datetime | None:
         raise InputError(f"--at: got {text!r}; expected a time such as '2024-03-13 08:00:00'") from None
 
 
-def _businesses(only: tuple[str, ...]) -> frozenset[Business]:
+def _businesses(only: tuple[str, ...], aim: Aim, hub: str | None) -> frozenset[Business | Neighbour]:
+    """Return what is asked for: by default all that can be played, where the hub is whose it is."""
+    hospitals: tuple[Business | Neighbour, ...] = (*Business,) if hub is None else (Neighbour.CARE,)
+    possible = frozenset((*hospitals, *((Neighbour.INSURED,) if aim.target.neighbours else ())))
     try:
-        return frozenset(map(Business, only)) or frozenset(Business)
+        asked = frozenset(map(business_of, only)) or possible
     except ValueError as error:
-        raise InputError(f"--only: {error}; expected of {', '.join(Business)}") from None
+        raise InputError(f"--only: {error}; expected of {', '.join((*Business, *Neighbour))}") from None
+    if Neighbour.CARE in asked and hub is None:
+        raise InputError("--only neighbour-care: the target asks its hub; expected --neighbour 127.0.0.1:PORT, its hub")
+    if Neighbour.INSURED in asked and not aim.target.neighbours:
+        raise InputError(f"--only neighbour-insured: {aim.file} has no neighbours; expected where the hub sends")
+    if asked - possible:
+        raise InputError(
+            f"--only {', '.join(sorted(asked - possible))}: not while certify is the hub; expected neighbour-care or "
+            "neighbour-insured, or no --neighbour"
+        )
+    return asked
 
 
-def _system(aim: Aim, roll: Roll) -> SystemFile:
-    hosts = {node.host for node in aim.target.nodes.values()}
+def _refuse_unowned(aim: Aim) -> None:
+    hosts = {node.host for node in (*aim.target.nodes.values(), *aim.target.neighbours.values())}
     for name in aim.owned:
         if name.lower() not in hosts:
             raise InputError(f"--i-own {name}: {aim.file} names no such host; it names {', '.join(sorted(hosts))}")
-    nodes = tuple(sorted({roll.node(one) for one in roll.listed}))
-    missing = [node for node in nodes if node not in aim.target.nodes]
+
+
+def _line(aim: Aim, roll: Roll, plan: Sequence[Planned], patience_s: float) -> Line:
+    """Return the ways to the target, for what is planned."""
+    entered = tuple(sorted({roll.node(one) for one, case in plan if case.business is not Neighbour.INSURED}))
+    asked = tuple(
+        sorted({insured_node(one.insured_region) for one, case in plan if case.business is Neighbour.INSURED})
+    )
+    _refuse_missing(aim, "address", entered, aim.target.nodes, "institutions of the list send")
+    _refuse_missing(aim, "neighbours'", asked, aim.target.neighbours, "persons of the list are insured")
+    system = facts_of(aim, entered)
+    line = Line.to(system, roll, holder_of(system, roll), over_network(system))
+    line.patience_s = patience_s
+    if asked:
+        onward = replace(aim, target=aim.target.model_copy(update={"nodes": aim.target.neighbours}))
+        line.onward = onward_to(facts_of(onward, asked), line.clock)
+    return line
+
+
+def _refuse_missing(aim: Aim, what: str, nodes: Sequence[str], known: Mapping[str, object], why: str) -> None:
+    missing = [node for node in nodes if node not in known]
     if missing:
         raise InputError(
-            f"{aim.file}: no address of {', '.join(missing)}, where institutions of the list send; it has "
-            f"{', '.join(aim.target.nodes)}; add what is missing, or shorten the list"
+            f"{aim.file}: no {what} of {', '.join(missing)}, where {why}; it has "
+            f"{', '.join(known) or 'none'}; add what is missing, or shorten the list"
         )
-    return facts_of(aim, nodes)
+
+
+def _addresses(aim: Aim, hub: str | None) -> dict[str, str]:
+    """Return where everything is that is certified, and where certify is the hub."""
+    found = {node: one.url for node, one in aim.target.nodes.items()}
+    found |= {f"{node} from the hub": one.url for node, one in aim.target.neighbours.items()}
+    return found if hub is None else found | {HUB: hub}
 
 
 def _digest(plan: Sequence[Planned]) -> str:

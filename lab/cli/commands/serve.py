@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lab.cli import console
 from lab.cli.interrupts import told_to_stop
+from lab.worlds.alone import EVERYTHING, Alone
 from reference_impl.books.final import BooksError
 from reference_impl.books.places import read_server
 from reference_impl.books.postgresql.address import Server, is_address
@@ -36,12 +37,14 @@ class Served(NamedTuple):
     """What may be said beside the scenario.
 
     ``books`` is a folder or the address of a server, and ``beside`` the folder of what is kept beside a server's books.
+    ``alone`` says which nodes are served, and where the others are.
     """
 
     books: str | None = None
     beside: Path | None = None
     base_port: int | None = None
     telemetry: Telemetry = UNTOLD
+    alone: Alone = EVERYTHING
 
 
 def serve(scenario: Scenario, asked: Served, *, as_json: bool) -> None:
@@ -54,6 +57,7 @@ def serve(scenario: Scenario, asked: Served, *, as_json: bool) -> None:
     books, beside = asked.books, asked.beside
     configure(asked.telemetry.log)
     must_be_possible(asked.telemetry.traces, os.environ)
+    config = asked.alone.narrowed(system_config(scenario))
     server = Server.read(books) if books is not None and is_address(books) else None
     if server is None and books is not None and beside is not None:
         raise InputError(
@@ -66,17 +70,21 @@ def serve(scenario: Scenario, asked: Served, *, as_json: bool) -> None:
     except OSError as error:
         raise InputError(f"cannot make {folder}: {error.strerror}; choose another folder with --books") from error
     system = System(
-        system_config(scenario),
+        config,
         folder,
         base_port=asked.base_port,
         allow_broken=True,
         server=server,
         telemetry=asked.telemetry,
     )
+    nodes = [node for served in config.hosts.values() for node in served]
+    for other, address in asked.alone.elsewhere.items():
+        for node in nodes:
+            system.route(node, other, address)
     try:
         with told_to_stop() as over, system:
             _announce(system, scenario, folder, as_json=as_json)
-            again = _StartAgain(system, scenario)
+            again = _StartAgain(system)
             while not over.wait(LOOK_EVERY_S):
                 again.look()
     except BooksError as error:
@@ -86,7 +94,8 @@ def serve(scenario: Scenario, asked: Served, *, as_json: bool) -> None:
 
 
 def _announce(system: System, scenario: Scenario, folder: Path, *, as_json: bool) -> None:
-    nodes = {node: _addresses(system, node) for node in scenario.topology.nodes()}
+    served = {node for nodes in system.config.hosts.values() for node in nodes}
+    nodes = {node: _addresses(system, node) for node in scenario.topology.nodes() if node in served}
     server = read_server(folder / "books")
     if as_json:
         found = {node: {"url": system.url(node), "pid": system.pid(node), **ways} for node, ways in nodes.items()}
@@ -126,9 +135,9 @@ def _addresses(system: System, node: str) -> dict[str, str]:
 class _StartAgain:
     """Starts what ended by itself again on its books; what ends again and again waits longer each time."""
 
-    def __init__(self, system: System, scenario: Scenario) -> None:
+    def __init__(self, system: System) -> None:
         self._system = system
-        self._hosts = {name: host.nodes for name, host in scenario.topology.hosts().items()}
+        self._hosts = system.config.hosts
         self._waits_s: dict[str, float] = {}
         self._due_s: dict[str, float] = {}
 
