@@ -137,13 +137,15 @@ class Scene:
         """Prove that a message gets neither a yes nor a no: what is there does not act."""
         self.undecided(code, body, msgid=msgid, why="at a closed door")
 
-    def undecided(self, code: str, body: RequestBody, *, msgid: MessageId, why: str) -> None:
-        """Prove that a message gets neither a yes nor a no, ``why`` there can be none."""
+    def undecided(
+        self, code: str, body: RequestBody, *, msgid: MessageId, why: str, proof: Proof | None = None
+    ) -> None:
+        """Prove that a message gets neither a yes nor a no, ``why`` there can be none; else ``proof`` is broken."""
         heard = self.desk.say(code, body, msgid=msgid, waits=False)
         if heard.wrong:
             raise Mismatch(f"{_named(code)}: {heard.wrong}", Proof.ANSWER)
         if heard.reply is not None:
-            raise Mismatch(f"{_named(code)} got a verdict {why}: {_why(heard.reply)}; expected none")
+            raise Mismatch(f"{_named(code)} got a verdict {why}: {_why(heard.reply)}; expected none", proof)
 
     def clear(self) -> None:
         """Take back what is left, as far as that is possible."""

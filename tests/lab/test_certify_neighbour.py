@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from support import broken_targets as broken
 
 from lab.certify.campaign import certify
 from lab.certify.case import Neighbour
@@ -16,7 +17,7 @@ from lab.certify.desk import Exchange, Line, over_network
 from lab.certify.hub import Hub
 from lab.certify.ledger import Entry, Ledger, Subject, read_ledger
 from lab.certify.onward import Onward, onward_to
-from lab.certify.proofs import Verdict
+from lab.certify.proofs import Proof, Verdict
 from lab.certify.roll import Roll, read_roll
 from lab.cli.app import run_command
 from lab.worlds.alone import alone_asked
@@ -126,3 +127,29 @@ def test_the_reference_system_keeps_every_promise_on_both_sides_of_a_hub(served,
 
     assert [entry for entry in entries if entry.verdict is not Verdict.PASSED] == []
     assert {entry.case for entry in entries} == {*CASE_OF}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("how", "side", "proof", "cases"),
+    [
+        ({"breaks": broken.InventsYes}, "care", {Proof.SILENCE}, {"silent", "late", "gives-up"}),
+        ({"breaks": broken.ReversesAtHome}, "care", {Proof.RESTORE}, {"gives-up"}),
+        ({"breaks": broken.WrongSum}, "care", {Proof.MONEY}, {"to-the-fen", "sum-off", "total-off"}),
+        ({"hub": broken.NewIdsForTheHub}, "care", {Proof.REPEAT}, {"silent", "late", "reply-no-json", "closed"}),
+        ({"hub": broken.ToldOfCharges}, "care", {Proof.TELLING}, {"stays-at-home"}),
+        ({"onward": broken.PaysTheHubTwice}, "insured", {Proof.REPEAT}, {"same-again", "at-once"}),
+        ({"onward": broken.KeepsWhatIsReversed}, "insured", {Proof.RESTORE}, {"reversed"}),
+        ({"onward": broken.TakesAnybodyForTheHub}, "insured", {Proof.TELLING}, {"hub-alone"}),
+        ({"onward": broken.TellsTheHubNo}, "insured", {Proof.DOOR}, {"at-a-closed-door"}),
+    ],
+)
+def test_who_breaks_a_promise_beside_a_hub_fails_there_and_in_no_other_class(served, tmp_path, how, side, proof, cases):
+    bug = how.get("onward")
+    if bug is not None:
+        how = {"onward": lambda way: replace(way, exchange=bug(way))}
+    entries = found(served, tmp_path / "out", **how, only=f"neighbour-{side}.")
+    wrong = [entry for entry in entries if entry.verdict is Verdict.FAILED]
+
+    assert {f"neighbour-{side}.{case}" for case in cases} <= {entry.case for entry in wrong}, wrong
+    assert {entry.proof for entry in wrong} == proof, wrong

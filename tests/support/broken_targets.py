@@ -5,15 +5,23 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from lab.certify.desk import Exchange
+from lab.certify.hub import Act, Came, Hub
+from lab.certify.onward import Onward
 from lab.worlds.handshake import HttpAnswer
 from loadtest.written import Written
-from reference_impl.domain.transactions import CANCELS, REVERSE, SETTLEMENTS, TRANSACTIONS
+from reference_impl.domain.benefit import Settlement
+from reference_impl.domain.transactions import CANCELS, OUTPATIENT_LINES, REVERSE, SETTLEMENTS, TRANSACTIONS
+from reference_impl.protocol.messages import Answered, Reply, Settled, SettlementId, UploadLines, VisitId
 
 Answering = Callable[[Written], HttpAnswer]
 
@@ -160,3 +168,151 @@ class MindsFurtherFields:
 
     def __call__(self, written: Written) -> HttpAnswer:
         return said_so(-1, "unknown field") if "his_version" in message(written) else self.to(written)
+
+
+_FRESH = itertools.count()
+
+
+def fresh_id(msgid: str) -> str:
+    """An id of that institution that nobody used."""
+    return f"{msgid[:12]}2000{msgid[16:26]}{next(_FRESH):04d}"
+
+
+# --- in the middle of a chain: what is done with a hub's answers, and with what a hub says ----------------------------
+
+
+@dataclass
+class InventsYes:
+    """Takes silence for a yes, when it settles: the patient wants to go home."""
+
+    to: Exchange
+
+    waits_s: float = 0.25
+
+    def __call__(self, written: Written) -> HttpAnswer:
+        began_s = time.monotonic()
+        answer, request = self.to(written), written.request
+        in_time = time.monotonic() - began_s < self.waits_s
+        if answer.status == 200 or request.code not in SETTLEMENTS or in_time:
+            return answer
+        total_fen = getattr(request.body, "total_fen", 0)
+        amounts = Settlement(total_fen=total_fen, in_scope_fen=total_fen, cash_fen=total_fen)
+        visit = VisitId(f"S{request.msgid[:28]}")
+        settled = Settled(
+            visit=visit, settlement=SettlementId("A1"), settled_us=0, amounts=amounts, hospital_settlement=request.msgid
+        )
+        said = written.codec.encode_answer(request, Answered(Reply("m", settled)), 0)
+        return HttpAnswer(said.status, said.headers, said.body)
+
+
+@dataclass
+class ReversesAtHome:
+    """Says that what got no answer is reversed, and tells the hub nothing."""
+
+    to: Exchange
+    decided: set[str] = field(default_factory=set)
+
+    def __call__(self, written: Written) -> HttpAnswer:
+        said = message(written)
+        if said["infno"] == REVERSE and next(iter(said["input"].values()))["omsgid"] not in self.decided:
+            return said_so(0, "")
+        answer = self.to(written)
+        if answer.status == 200:
+            self.decided.add(said["msgid"])
+        return answer
+
+
+class NewIdsForTheHub(Hub):
+    """A hub that is asked again under other ids: it hears what comes again as its target would have written it."""
+
+    def hear(self, sender: str, patience: str, content: bytes) -> tuple[Came, Act]:
+        said = json.loads(content)
+        times = self.times_of(said["msgid"])
+        if times and said["infno"] in SETTLEMENTS:
+            content = content.replace(said["msgid"].encode(), fresh_id(said["msgid"]).encode())
+        return super().hear(sender, patience, content)
+
+    def times_of(self, msgid: str) -> int:
+        times = self.__dict__.setdefault("times", {})
+        times[msgid] = times.get(msgid, -1) + 1
+        return times[msgid]
+
+
+class ToldOfCharges(Hub):
+    """A hub whose target tells it the lines of every bill beside the bill."""
+
+    def hear(self, sender: str, patience: str, content: bytes) -> tuple[Came, Act]:
+        came, act = super().hear(sender, patience, content)
+        request = came.request
+        if request is not None and request.code in SETTLEMENTS:
+            body = UploadLines(person=request.body.person, visit=VisitId("S1"), batch="1", lines=())
+            told = msgspec.structs.replace(request, code=OUTPATIENT_LINES, body=body)
+            self.came.append(Came(told, None))
+        return came, act
+
+
+@dataclass
+class OnwardBug:
+    """Stands before an insured province, on the hub's way to it."""
+
+    way: Onward
+    settled: dict[str, int] = field(default_factory=dict)
+
+    def __call__(self, node: str, lines: str, body: bytes) -> HttpAnswer:
+        try:
+            said = json.loads(body)
+        except ValueError:
+            return self.way.exchange(node, lines, body)
+        return self.meet(said, node, lines, body)
+
+    def meet(self, said: dict, node: str, lines: str, body: bytes) -> HttpAnswer:
+        raise NotImplementedError
+
+
+@dataclass
+class PaysTheHubTwice(OnwardBug):
+    """Takes a settlement that comes again for another one, as long as nothing was reversed."""
+
+    first: dict[str, bytes] = field(default_factory=dict)
+
+    def meet(self, said: dict, node: str, lines: str, body: bytes) -> HttpAnswer:
+        msgid = said["msgid"]
+        if said["infno"] == REVERSE:
+            self.first.clear()
+            self.settled.clear()
+        elif said["infno"] in SETTLEMENTS and self.first.setdefault(msgid, body) == body:
+            times = self.settled[msgid] = self.settled.get(msgid, -1) + 1
+            if times:
+                body = body.replace(msgid.encode(), fresh_id(msgid).encode())
+        return self.way.exchange(node, lines, body)
+
+
+@dataclass
+class KeepsWhatIsReversed(OnwardBug):
+    """Says that a settlement is reversed, and leaves it as it is."""
+
+    def meet(self, said: dict, node: str, lines: str, body: bytes) -> HttpAnswer:
+        if said["infno"] == REVERSE and said["body"]["original"] in self.settled:
+            return HttpAnswer(200, {}, b'{"reference":"m","body":{"type":"done"}}')
+        answer = self.way.exchange(node, lines, body)
+        if said["infno"] in SETTLEMENTS and answer.status == 200:
+            self.settled[said["msgid"]] = 1
+        return answer
+
+
+@dataclass
+class TakesAnybodyForTheHub(OnwardBug):
+    """Does what anybody says."""
+
+    def meet(self, said: dict, node: str, lines: str, body: bytes) -> HttpAnswer:
+        return self.way.exchange(node, re.sub("x-yidi-sender: .*\r\n", "x-yidi-sender: hub\r\n", lines), body)
+
+
+@dataclass
+class TellsTheHubNo(OnwardBug):
+    """Takes a closed door for a no."""
+
+    def meet(self, said: dict, node: str, lines: str, body: bytes) -> HttpAnswer:
+        answer = self.way.exchange(node, lines, body)
+        closed = answer.status == 503
+        return HttpAnswer(200, {}, b'{"reference":"m","refusal":"D99","reason":"no"}') if closed else answer

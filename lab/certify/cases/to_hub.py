@@ -32,6 +32,7 @@ from reference_impl.protocol.messages import (
     Done,
     MessageId,
     Overloaded,
+    Reply,
     Request,
     RequestBody,
     Reverse,
@@ -103,6 +104,11 @@ class _Asked:
             raise Mismatch(f"setl_id is {settled.settlement}; expected {said.settlement}, the insurer's", Proof.VERDICT)
 
 
+def _number(reply: Reply) -> str:
+    """Return the settlement that a verdict is about, if it is one."""
+    return reply.body.settlement if isinstance(reply.body, Settled) else ""
+
+
 def _heard(scene: Scene, mark: int) -> list[Request]:
     """Return what the hub heard since.
 
@@ -160,7 +166,8 @@ def _fen(scene: Scene) -> None:
     visit = Visit(scene, kind).ready()
     mark = scene.hub.mark()
     tried = visit.tried().amounts
-    said = scene.hub.insurer.said[_heard(scene, mark)[-1].msgid].body
+    trial = next(request for request in _heard(scene, mark) if request.code == TRIAL[kind])
+    said = scene.hub.insurer.said[trial.msgid].body
     assert isinstance(said, Settled)  # what a trial is answered with
     _same_fen(tried, said.amounts)
     visit.leave_bed()
@@ -217,7 +224,11 @@ def _silent() -> Iterator[Case]:
     def late(scene: Scene) -> None:
         asked = _Asked.of(scene)
         with scene.hub.playing(asked.code, Act(late=True)):
-            asked.done()
+            told = scene.desk.say(asked.code, asked.body, msgid=asked.msgid, waits=False).reply
+        decided = scene.hub.insurer.said.get(asked.msgid)
+        ours = told is None or (decided is not None and _number(told) == _number(decided))
+        scene.holds(ours, f"before the hub had answered there was the verdict {told!r}")
+        asked.done()
 
     yield Case(_B, "late", Proof.SILENCE, "An answer that is too late changes nothing: it is asked for again.", late)
 
@@ -366,7 +377,7 @@ def _gives_up(scene: Scene) -> None:
     asked = _Asked.of(scene)
     with scene.hub.playing(asked.code, then=SILENT):
         why = "and the hub had answered nothing"
-        scene.undecided(asked.code, asked.body, msgid=asked.msgid, why=why)
+        scene.undecided(asked.code, asked.body, msgid=asked.msgid, why=why, proof=Proof.SILENCE)
         mark = scene.hub.mark()
         scene.done(tx.REVERSE, reversal(scene, asked.code, asked.msgid), Done)
     reversed_ = [one.body for one in _heard(scene, mark) if isinstance(one.body, Reverse)]
@@ -392,15 +403,14 @@ def _cancels(scene: Scene) -> None:
 
 
 def _at_home(scene: Scene) -> None:
-    kind = scene.listed.kinds[0]
+    kind, mark = scene.listed.kinds[0], scene.hub.mark()
     visit = Visit(scene, kind).ready().leave_bed()
     settled = visit.settle()
     local = {tx.DIAGNOSE, tx.DISCHARGE, tx.ASK_SETTLEMENT, *LINES.values()}
-    mark, person = 0, scene.listed.person
+    person = scene.listed.person
     asking = AskSettlement(person=person, visit=visit.visit, settlement=settled.settlement)
     scene.done(tx.ASK_SETTLEMENT, asking, SettlementTold)
-    mine = [one for one in _heard(scene, mark) if one.institution == scene.listed.institution]
-    told = sorted({one.code for one in mine if one.code in local})
+    told = sorted({one.code for one in _heard(scene, mark)} & local)
     scene.holds(not told, f"the hub was told {', '.join(told)}; expected it kept in the province")
 
 
