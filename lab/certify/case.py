@@ -78,7 +78,7 @@ class Case:
     """One promise: ``name`` is unique within its business, ``promise`` a sentence about what must hold.
 
     ``levels`` are those of the institutions to which it applies. One ``at_a_door`` needs somebody who closes it, one
-    of ``new_numbers`` a person who had another number before.
+    of ``new_numbers`` a person who had another number before, one of ``seals`` institutions that seal what they ask.
     """
 
     business: Business | Neighbour
@@ -89,6 +89,7 @@ class Case:
     levels: frozenset[int] = frozenset((1, 2, 3))
     at_a_door: bool = False
     new_numbers: bool = False
+    seals: bool = False
 
     @property
     def id(self) -> str:

@@ -52,11 +52,12 @@ def concern(one: Listed, case: Case) -> bool:
 
 
 def planned(
-    roll: Roll, only: frozenset[Business | Neighbour] = frozenset(Business), *, doors: bool = False
+    roll: Roll, only: frozenset[Business | Neighbour] = frozenset(Business), *, doors: bool = False, seals: bool = False
 ) -> tuple[Planned, ...]:
     """Return what is to be played, institution by institution; of ``only`` these businesses.
 
-    Cases at a door are played where the ``doors`` can be closed.
+    Cases at a door are played where the ``doors`` can be closed, those of seals where institutions make ``seals``.
     """
-    cases = [case for case in (*CASES, *NEIGHBOUR_CASES) if case.business in only and (doors or not case.at_a_door)]
+    asked = [case for case in (*CASES, *NEIGHBOUR_CASES) if case.business in only]
+    cases = [case for case in asked if (doors or not case.at_a_door) and (seals or not case.seals)]
     return tuple((one, case) for one in roll.listed for case in cases if concern(one, case))

@@ -98,6 +98,8 @@ class Line:
     exchange: Exchange
     roll: Roll
     codec: _BendableCodec
+    holder: Holder | None = None
+    """Who signs and seals for institutions, where the target wants it."""
     patience_s: float = PATIENCE_S
     began_s: float = field(default_factory=time.monotonic)
     hub: Hub | None = None
@@ -113,7 +115,7 @@ class Line:
         """Return the way to ``system``, by ``exchange``."""
         clock = BusinessClock(roll.start, roll.time_scale)
         codec = _BendableCodec(clock)
-        return cls(Writer(system, Speech((), clock, (codec, OldCodec(clock))), holder), exchange, roll, codec)
+        return cls(Writer(system, Speech((), clock, (codec, OldCodec(clock))), holder), exchange, roll, codec, holder)
 
     @property
     def clock(self) -> BusinessClock:

@@ -27,6 +27,7 @@ TRACE_ROWS_MAX = 200_000
 _COLUMNS = ("at", "at_us", "kind", "care", "insured", "institution", "stay", "stay_us", "total_fen")
 _WHOLE_US = {"at_us": "at", "stay_us": "stay"}
 """Columns of whole microseconds, and the key that each is the value of."""
+_WHOLE_FEN = "total_fen"
 _CELL_MAX = 100
 """Characters of a cell: no time, code or number is as long."""
 
@@ -132,15 +133,19 @@ def _cells(columns: tuple[str, ...], row: _Row, file: str) -> Iterator[tuple[str
         place = Place(file, row.line, number)
         if len(text) > _CELL_MAX:
             raise ScenarioError("a cell too long", **_at(place), key=name, expected=f"at most {_CELL_MAX} characters")
-        key = _WHOLE_US.get(name, name)
-        value = text if key == name else _of_us(text, place, name)
-        yield key, Branch(value, place, place)
+        if name in _WHOLE_US:
+            yield _WHOLE_US[name], Branch(f"{_digits(text, place, name, 'whole microseconds')}us", place, place)
+        elif name == _WHOLE_FEN:
+            yield name, Branch(_digits(text, place, name, "whole fen, in digits alone"), place, place)
+        else:
+            yield name, Branch(text, place, place)
 
 
-def _of_us(text: str, place: Place, name: str) -> str:
+def _digits(text: str, place: Place, name: str, expected: str) -> str:
+    """Return a cell of digits: ``100.0`` or ``1_000`` may be meant otherwise than Python would read it."""
     if not (text.isascii() and text.isdecimal()):
-        raise ScenarioError("wrong value", **_at(place), key=name, got=repr(text), expected="whole microseconds")
-    return f"{text}us"
+        raise ScenarioError("wrong value", **_at(place), key=name, got=repr(text), expected=expected)
+    return text
 
 
 def _check_columns(columns: tuple[str, ...], head: Place) -> None:

@@ -5,6 +5,7 @@ Nobody priced these bills: their totals are stated as a care province would have
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -140,6 +141,14 @@ def cases() -> Iterator[Case]:
     yield Case(_B, "somebody-elses", Proof.VERDICT, "A person of another insurer's region is refused.", _elsewhere)
     yield Case(_B, "hub-alone", Proof.TELLING, "Nobody but the hub is told anything, or has anything done.", _stranger)
     yield Case(_B, "torn", Proof.CLIENT, "A message that ends in its middle is not done.", _torn)
+    yield Case(
+        _B,
+        "unsealed",
+        Proof.CONTENT,
+        "What no institution sealed, or not so, is refused: a hub invents nothing and changes nothing.",
+        _unsealed,
+        seals=True,
+    )
     yield Case(
         _B,
         "at-a-closed-door",
@@ -308,6 +317,31 @@ def _torn(scene: Scene) -> None:
         raise Mismatch("a message that ends in its middle was done")
     now_fen = scene.balance_fen()
     scene.holds(now_fen == before_fen, f"the account went from {before_fen} to {now_fen} fen")
+
+
+def _unsealed(scene: Scene) -> None:
+    one = _Business.begun(scene)
+    before_fen, body = scene.balance_fen(), one.body()
+    for what, bend in (("without its seal", _without_seal), ("changed under its seal", _changed)):
+        reply = scene.verdict(one.code, body, bend=bend, msgid=scene.next_id())
+        if isinstance(reply.body, Settled):
+            one.settled = reply.body
+        scene.holds(reply.refusal != "", f"a settlement {what} was done; expected a refusal")
+    now_fen = scene.balance_fen()
+    scene.holds(now_fen == before_fen, f"the account went from {before_fen} to {now_fen} fen")
+    one.settle(body)
+
+
+def _without_seal(data: bytes) -> bytes:
+    said = json.loads(data)
+    said.pop("seal", None)
+    return json.dumps(said).encode()
+
+
+def _changed(data: bytes) -> bytes:
+    said = json.loads(data)
+    said["body"]["use_account"] = False
+    return json.dumps(said).encode()
 
 
 def _closed(scene: Scene) -> None:

@@ -36,6 +36,7 @@ from reference_impl.protocol.messages import (
     Request,
     RequestBody,
     Reverse,
+    Seal,
     SellDrugs,
     Settle,
     Settled,
@@ -142,6 +143,14 @@ def cases() -> Iterator[Case]:
     yield Case(_B, "gives-up", Proof.RESTORE, "What got no answer and is reversed is reversed at the hub.", _gives_up)
     yield Case(_B, "cancels", Proof.RESTORE, "A cancelled settlement is cancelled at the hub, to the fen.", _cancels)
     yield Case(
+        _B,
+        "seal-passed-on",
+        Proof.CONTENT,
+        "What an institution sealed comes to the hub with that seal.",
+        _seal_passed_on,
+        seals=True,
+    )
+    yield Case(
         _B, "stays-at-home", Proof.TELLING, "Diagnosis, charge lines and queries are told to no insurer.", _at_home
     )
     yield Case(
@@ -159,6 +168,21 @@ def _passes_on(scene: Scene) -> None:
     got = (request.institution, request.care_region, request.insured_region, body.person, total_fen)
     wanted = (one.institution, one.region, one.insured_region, one.person, asked.visit.total_fen)
     scene.holds(got == wanted, f"the hub was asked about {got}; expected {wanted}")
+
+
+def _seal_passed_on(scene: Scene) -> None:
+    asked, one, holder = _Asked.of(scene), scene.listed, scene.desk.line.holder
+    assert holder is not None  # nothing else is planned
+    asked.done()
+    place, regions = one.institution, (one.region, one.insured_region)
+    wanted = _mac(holder.sealed(Request(asked.code, asked.msgid, place, place, *regions, asked.body)).seal)
+    for request in asked.heard():
+        got = _mac(request.seal)
+        scene.holds(got == wanted != "", f"the hub heard a seal of {got or 'nobody'}; expected {wanted}")
+
+
+def _mac(seal: Seal | None) -> str:
+    return "" if seal is None else f"{seal.key} {seal.mac}"
 
 
 def _fen(scene: Scene) -> None:

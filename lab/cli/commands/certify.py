@@ -28,6 +28,7 @@ from lab.worlds.target import Aim, facts_of
 from reference_impl.domain.failures import FailedRunError, InputError
 from reference_impl.domain.nodes import HUB, insured_node
 from scenarios.reading.target import load_target
+from scenarios.schema.target import YidiSignature
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,7 +70,7 @@ def certify_command(asked: Asked) -> int:
     aim = Aim(load_target(asked.target), asked.target, asked.owned)
     doors = doors_of(asked.closes, asked.reopens)
     hub = None if asked.neighbour is None else loopback_address("--neighbour", asked.neighbour)
-    plan = planned(roll, _businesses(asked.only, aim, hub), doors=doors is not None)
+    plan = planned(roll, _businesses(asked.only, aim, hub), doors=doors is not None, seals=_seals(aim))
     if not plan:
         raise InputError(f"{asked.roll}: no institution does {', '.join(asked.only)}; choose another --only")
     _refuse_unowned(aim)
@@ -124,6 +125,11 @@ def _businesses(only: tuple[str, ...], aim: Aim, hub: str | None) -> frozenset[B
             "neighbour-insured, or no --neighbour"
         )
     return asked
+
+
+def _seals(aim: Aim) -> bool:
+    signature = aim.target.signature
+    return isinstance(signature, YidiSignature) and signature.seals
 
 
 def _refuse_unowned(aim: Aim) -> None:
