@@ -237,8 +237,9 @@ def _steps(path: str) -> list[str]:
 
 
 def _set_at(tree: Branch, steps: Sequence[str], value: Branch) -> Branch:
+    """Lay a value where it belongs: a mapping is merged with what is there, an empty one takes that out."""
     if not steps:
-        return overlay(tree, value) if isinstance(value.value, dict) else value
+        return overlay(tree, value) if isinstance(value.value, dict) and value.value else value
     step, rest = steps[0], steps[1:]
     empty = Branch({}, value.place, value.key_place)
     if isinstance(tree.value, list):

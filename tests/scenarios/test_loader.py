@@ -718,6 +718,14 @@ def test_gate_without_a_bound_is_refused(write):
     assert "a gate without a bound" in str(refusal(write(SMALL), sets=["gates={visits.total: []}"]))
 
 
+def test_setting_an_empty_mapping_takes_out_what_was_there(write):
+    """Merged with it, it would change nothing, and nobody would be told."""
+    file, gated = write(SMALL), ["gates.direct_rate=> 99%"]
+    assert load_scenario(file, sets=gated).gates != {}
+
+    assert load_scenario(file, sets=[*gated, "gates={}"]).gates == {}
+
+
 def test_gate_of_a_cutover_without_one_is_refused(write):
     assert refusal(write(SMALL), sets=["gates.cutover.lost=== 0"]).key == "gates.cutover.lost"
 
