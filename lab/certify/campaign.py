@@ -69,6 +69,8 @@ def certify(line: Line, plan: Sequence[Planned], ledger: Ledger, watcher: Watchi
     """
     patience = _Patience()
     for number, (one, case) in enumerate(plan, 1):
+        if line.hub is not None:
+            line.hub.forget()
         entry, silent = _played(Scene(_desk(line, one, case), doors), case)
         ledger.add(entry)
         if entry.verdict is Verdict.FAILED:

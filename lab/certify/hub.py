@@ -143,6 +143,11 @@ class Hub:
             with self._lock:
                 self._plans.pop(code, None)
 
+    def forget(self) -> None:
+        """Forget what came: a case is about what comes in it, and a long list of institutions sends much."""
+        with self._lock:
+            self.came.clear()
+
     def mark(self) -> int:
         """Return how much has come by now."""
         with self._lock:

@@ -100,11 +100,11 @@ class HubDesk:
         return at_once([lambda: self._exchanged(request, content, HUB)] * _AT_ONCE)
 
     def _request(self, code: str, body: RequestBody, msgid: MessageId | None, insured_region: str) -> Request:
-        one = self.listed
+        one, holder = self.listed, self.line.holder
         region = insured_region or one.insured_region
-        return Request(
-            code, msgid or self.line.next_id(one.institution), HUB, one.institution, one.region, region, body
-        )
+        msgid = msgid or self.line.next_id(one.institution)
+        request = Request(code, msgid, HUB, one.institution, one.region, region, body)
+        return request if holder is None else holder.sealed(request)
 
     def _written(self, request: Request, bend: Bend | None) -> bytes:
         content = self.onward.codec.encode_request(request, 0)

@@ -93,6 +93,8 @@ OURS = {
     "reference_impl.accounting.pilot": "a packaged table",
     "lab.attended": "a line of the Locust that started it, which writes it",
     "lab.certify.bends": "what it wrote itself, to be written otherwise",
+    "lab.certify.cases.from_hub": "what it wrote itself, to be written otherwise",
+    "lab.certify.cases.to_hub": "an answer of its own, to be written otherwise",
     "lab.checker.evidence": "tables that the checker itself laid out",
     "lab.cli.commands.accounts": "a summary made by the same command",
     "lab.cli.commands.certify": "its own option, and a list that lab.certify.roll reads",

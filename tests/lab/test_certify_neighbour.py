@@ -53,11 +53,6 @@ clients: {forward_timeout: {care: 300ms, hub: 200ms}}
 NODES = ("33", "34")
 
 
-def read(folder: Path, text: str) -> Scenario:
-    (folder / "read.yaml").write_text(text)
-    return load_scenario(folder / "read.yaml")
-
-
 class Untold:
     def advance(self, done: float) -> None:
         assert done >= 0
@@ -82,6 +77,11 @@ class Served:
         assert run_command(["operate", self.operators, node, "reopen"]) == 0
 
 
+def scenario_of(folder: Path, text: str = SCENARIO) -> Scenario:
+    (folder / "trial.yaml").write_text(text)
+    return load_scenario(str(folder / "trial.yaml"))
+
+
 def free_address() -> str:
     with socket.create_server(("127.0.0.1", 0)) as free:
         return f"127.0.0.1:{free.getsockname()[1]}"
@@ -90,8 +90,7 @@ def free_address() -> str:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory) -> Iterator[Served]:
     folder, hub = tmp_path_factory.mktemp("neighbour"), free_address()
-    (folder / "trial.yaml").write_text(SCENARIO)
-    scenario = load_scenario(str(folder / "trial.yaml"))
+    scenario = scenario_of(folder)
     alone = alone_asked((), [f"hub={hub}"])
     system = System(alone.narrowed(system_config(scenario)), folder / "system")
     for node in NODES:
@@ -287,7 +286,7 @@ def test_the_hub_takes_so_many_connections_and_lets_all_go_when_it_ends():
     with Hub(free_address(), BusinessClock(datetime(2024, 3, 13), 1.0), frozenset(NODES)) as hub:
         host, _, port = hub.address.rpartition(":")
         try:
-            lines.extend(socket.create_connection((host, int(port)), timeout=10) for _ in range(80))
+            lines += [socket.create_connection((host, int(port)), timeout=10) for _ in range(80)]
             lines[-1].settimeout(10)
             assert lines[-1].recv(1) == b""  # one too many
         finally:
@@ -317,12 +316,12 @@ def test_the_hub_takes_so_many_connections_and_lets_all_go_when_it_ends():
 )
 def test_a_part_that_cannot_be_served_alone_is_refused(tmp_path, only, elsewhere, said):
     with pytest.raises(InputError) as found:
-        alone_asked(only, elsewhere).narrowed(system_config(read(tmp_path, SCENARIO)))
+        alone_asked(only, elsewhere).narrowed(system_config(scenario_of(tmp_path)))
     assert said in str(found.value)
 
 
 def test_nodes_that_prove_themselves_are_not_served_without_those_that_they_call(tmp_path):
-    scenario = read(tmp_path, SCENARIO + "trust: {mutual_tls: true}\n")
+    scenario = scenario_of(tmp_path, SCENARIO + "trust: {mutual_tls: true}\n")
     with pytest.raises(InputError, match=r"by trust\.mutual_tls nodes prove which they are"):
         alone_asked((), ("hub=127.0.0.1:9500",)).narrowed(system_config(scenario))
 
@@ -358,8 +357,7 @@ def test_a_province_is_served_alone_by_a_command_and_asks_the_hub_that_is_elsewh
 
 @pytest.mark.slow
 def test_where_institutions_sign_and_seal_a_hub_invents_nothing_and_loses_no_seal(tmp_path):
-    (tmp_path / "trial.yaml").write_text(f"{SCENARIO}trust: {{headers: guangdong}}\n")
-    scenario, hub = load_scenario(str(tmp_path / "trial.yaml")), free_address()
+    scenario, hub = scenario_of(tmp_path, SCENARIO + "trust: {headers: guangdong}\n"), free_address()
     system = System(alone_asked((), [f"hub={hub}"]).narrowed(system_config(scenario)), tmp_path / "system")
     for node in NODES:
         system.route(node, "hub", hub)

@@ -111,7 +111,7 @@ def _number(reply: Reply) -> str:
 
 
 def _heard(scene: Scene, mark: int) -> list[Request]:
-    """Return what the hub heard since.
+    """Return what the hub heard since in the institution's name: what others left open may be driven on meanwhile.
 
     Raises:
         Mismatch: when something that it heard is no message between nodes.
@@ -121,7 +121,9 @@ def _heard(scene: Scene, mark: int) -> list[Request]:
     for one in came:
         if one.wrong:
             raise Mismatch(f"the hub heard what is no message between nodes: {one.wrong}", Proof.ANSWER)
-    return [one.request for one in came if one.request is not None]
+    place = scene.listed.institution
+    requests = [one.request for one in came if one.request is not None]
+    return [one for one in requests if place in (one.institution, one.msgid[: len(place)])]
 
 
 def _same_fen(told: Settlement, said: Settlement) -> None:
