@@ -293,10 +293,11 @@ def test_the_hub_takes_so_many_connections_and_lets_all_go_when_it_ends():
             for line in lines[1:]:
                 line.close()
         lines[0].sendall(b"GET /hub HTTP/1.1\r\nhost: h\r\n\r\n")
+        lines[0].settimeout(10)
         assert b"405" in lines[0].recv(4096)
-    lines[0].settimeout(10)
-    assert lines[0].recv(1) == b""
-    lines[0].close()
+    with lines[0] as kept:
+        while kept.recv(4096):  # what is left of the answer; then it is closed, or this waits too long
+            pass
 
 
 # --- a part of a system, served alone ---------------------------------------------------------------------------------
