@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Address
 from typing import NamedTuple
 
 import msgspec
@@ -18,8 +19,8 @@ from reference_impl.server.config import SystemConfig
 
 __all__ = ["EVERYTHING", "Alone", "alone_asked", "loopback_address"]
 
-_ADDRESS = re.compile(r"(127(?:\.[0-9]{1,3}){3}|localhost):([0-9]{1,5})", re.ASCII)
-_PORT_MAX = 65_535
+_ADDRESS = re.compile(r"([0-9.]+|localhost):([0-9]{1,5})", re.ASCII)
+_PORTS = range(1, 65_536)
 
 
 class Alone(NamedTuple):
@@ -89,6 +90,13 @@ def loopback_address(what: str, address: str) -> str:
 
     """
     fits = _ADDRESS.fullmatch(address)
-    if fits is None or not 0 < int(fits[2]) <= _PORT_MAX or any(int(one) > 255 for one in re.findall(r"\d+", fits[1])):  # noqa: PLR2004 - a byte
+    if fits is None or int(fits[2]) not in _PORTS or not _is_loopback(fits[1]):
         raise InputError(f"{what}: got {address!r}; expected an address of this machine such as 127.0.0.1:9500")
     return address
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or IPv4Address(host).is_loopback
+    except ValueError:
+        return False

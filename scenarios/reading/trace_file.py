@@ -10,12 +10,12 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import polars as pl
 
 from scenarios.reading.errors import ScenarioError
+from scenarios.reading.named_file import NamedFile, at_place, digits, refuse_long
 from scenarios.reading.shape import nearest
 from scenarios.reading.tree import Branch, Place
 
@@ -28,8 +28,7 @@ _COLUMNS = ("at", "at_us", "kind", "care", "insured", "institution", "stay", "st
 _WHOLE_US = {"at_us": "at", "stay_us": "stay"}
 """Columns of whole microseconds, and the key that each is the value of."""
 _WHOLE_FEN = "total_fen"
-_CELL_MAX = 100
-"""Characters of a cell: no time, code or number is as long."""
+_NAME_SHOWN = 100
 
 
 class _Row(NamedTuple):
@@ -47,7 +46,7 @@ def with_trace(tree: Branch) -> Branch:
     if arrivals.child("visits") is not None:
         raise ScenarioError(
             "a trace with a file and with visits",
-            **_at(file.place), key="visits.arrivals.file", got=repr(file.value), expected="one of the two",
+            **at_place(file.place), key="visits.arrivals.file", got=repr(file.value), expected="one of the two",
         )  # fmt: skip
     rows = _read(file, file.value)
     return _with(tree, "visits", _with(visits, "arrivals", _with(arrivals, "visits", rows)))
@@ -85,29 +84,8 @@ def read_parquet(raw: bytes, file: str) -> Branch:
     return _as_visits((*known, *unknown), rows, Place(file, 1, 1))
 
 
-def _read(place: Branch, name: str) -> Branch:
-    base = Path(place.place.file).parent if place.place.line else Path()
-    path = base / name
-    try:
-        suffix = path.suffix.lower()
-        if suffix not in (".csv", ".parquet"):
-            raise ScenarioError(
-                "wrong value", **_at(place.place), key="visits.arrivals.file", got=repr(name),
-                expected="a trace in CSV (*.csv) or Parquet (*.parquet)",
-            )  # fmt: skip
-        raw = path.read_bytes() if path.stat().st_size <= TRACE_BYTES_MAX else None
-        if raw is None:
-            raise ScenarioError("file too large", file=str(path), expected=f"at most {TRACE_BYTES_MAX} bytes")
-        return read_csv(raw.decode("utf-8-sig"), str(path)) if suffix == ".csv" else read_parquet(raw, str(path))
-    except UnicodeDecodeError as error:
-        got = f"byte 0x{error.object[error.start]:02x} at offset {error.start}"
-        raise ScenarioError("not a text file", file=str(path), got=got, expected="CSV in UTF-8") from error
-    except (OSError, ValueError) as error:  # a ValueError is a name that no file can have
-        reason = getattr(error, "strerror", None) or error
-        raise ScenarioError(
-            f"cannot read the trace {str(path)!r}: {reason}",
-            **_at(place.place), key="visits.arrivals.file", expected="a readable file, from the scenario's folder on",
-        ) from error  # fmt: skip
+def _read(file: Branch, name: str) -> Branch:
+    return NamedFile(file.place, name, "visits.arrivals.file", "trace", TRACE_BYTES_MAX).read(read_csv, read_parquet)
 
 
 def _as_visits(columns: tuple[str, ...], rows: Iterable[_Row], head: Place) -> Branch:
@@ -122,7 +100,7 @@ def _visits(columns: tuple[str, ...], rows: Iterable[_Row], file: str) -> Iterat
         place = Place(file, row.line, 1)
         if len(row.cells) != len(columns):
             got, expected = f"{len(row.cells)} cells", f"{len(columns)}, as in the first line"
-            raise ScenarioError("a row of another length", **_at(place), got=got, expected=expected)
+            raise ScenarioError("a row of another length", **at_place(place), got=got, expected=expected)
         yield Branch(dict(_cells(columns, row, file)), place, place)
 
 
@@ -131,21 +109,13 @@ def _cells(columns: tuple[str, ...], row: _Row, file: str) -> Iterator[tuple[str
         if not text:
             continue
         place = Place(file, row.line, number)
-        if len(text) > _CELL_MAX:
-            raise ScenarioError("a cell too long", **_at(place), key=name, expected=f"at most {_CELL_MAX} characters")
+        refuse_long(text, place, name)
         if name in _WHOLE_US:
-            yield _WHOLE_US[name], Branch(f"{_digits(text, place, name, 'whole microseconds')}us", place, place)
+            yield _WHOLE_US[name], Branch(f"{digits(text, place, name, 'whole microseconds')}us", place, place)
         elif name == _WHOLE_FEN:
-            yield name, Branch(_digits(text, place, name, "whole fen, in digits alone"), place, place)
+            yield name, Branch(digits(text, place, name, "whole fen, in digits alone"), place, place)
         else:
             yield name, Branch(text, place, place)
-
-
-def _digits(text: str, place: Place, name: str, expected: str) -> str:
-    """Return a cell of digits: ``100.0`` or ``1_000`` may be meant otherwise than Python would read it."""
-    if not (text.isascii() and text.isdecimal()):
-        raise ScenarioError("wrong value", **_at(place), key=name, got=repr(text), expected=expected)
-    return text
 
 
 def _check_columns(columns: tuple[str, ...], head: Place) -> None:
@@ -154,17 +124,19 @@ def _check_columns(columns: tuple[str, ...], head: Place) -> None:
         if name not in _COLUMNS:
             hint = nearest(name, _COLUMNS)
             raise ScenarioError(
-                "unknown column", **_at(place), got=repr(name[:_CELL_MAX]), expected=_known(), hint=hint
+                "unknown column", **at_place(place), got=repr(name[:_NAME_SHOWN]), expected=_known(), hint=hint
             )
         if columns.index(name) != number - 1:
-            raise ScenarioError("a column twice", **_at(place), got=repr(name), expected="each column once")
+            raise ScenarioError("a column twice", **at_place(place), got=repr(name), expected="each column once")
     for fine, coarse in _WHOLE_US.items():
         if {fine, coarse} <= set(columns):
-            raise ScenarioError("two columns of one moment", **_at(head), got=f"{coarse} and {fine}", expected="one")
+            raise ScenarioError(
+                "two columns of one moment", **at_place(head), got=f"{coarse} and {fine}", expected="one"
+            )
     for wanted in (("at", "at_us"), ("kind",)):
         if not set(wanted) & set(columns):
             got, expected = ", ".join(columns), f"a column {' or '.join(wanted)}"
-            raise ScenarioError("missing column", **_at(head), got=got, expected=expected)
+            raise ScenarioError("missing column", **at_place(head), got=got, expected=expected)
 
 
 def _refuse_many(count: int, file: str) -> None:
@@ -174,10 +146,6 @@ def _refuse_many(count: int, file: str) -> None:
 
 def _known() -> str:
     return f"of {', '.join(_COLUMNS)}"
-
-
-def _at(place: Place) -> dict[str, Any]:
-    return {"file": place.file, "line": place.line, "column": place.column}
 
 
 def _with(tree: Branch, key: str, value: Branch) -> Branch:

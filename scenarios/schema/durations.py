@@ -234,21 +234,6 @@ def _triangular_us(u: float, low: int, mode: int, high: int) -> int:
     return round(high - math.sqrt((1 - u) * (high - low) * (high - mode)))
 
 
-_BUILDERS: dict[str, Callable[[DrawnOf[Any]], by_name.Distribution]] = {
-    "constant": lambda one: by_name.Stepped(np.array([float(_us(one.value) or 0)])),
-    "uniform": lambda one: by_name.uniform(_us(one.low) or 0, _us(one.high) or 0),
-    "triangular": lambda one: by_name.triangular(_us(one.low) or 0, _us(one.mode) or 0, _us(one.high) or 0),
-    "lognormal": lambda one: _lognormal(one),  # noqa: PLW0108 - it stands below
-    "exponential": lambda one: by_name.exponential(_mean(one)),
-    "gamma": lambda one: by_name.gamma(_mean(one), one.cv or 0.0),
-    "weibull": lambda one: by_name.weibull(_mean(one), one.shape or 0.0),
-    "erlang": lambda one: by_name.erlang(_mean(one), one.stages or 0),
-    "hyperexponential": lambda one: by_name.hyperexponential(_mean(one), one.cv or 0.0),
-    "empirical": lambda one: by_name.Stepped(np.array(sorted(one.values or ()), dtype=np.float64)),
-    "mixture": lambda one: by_name.Mixed([part.share for part in one.of or ()], [_cut(part) for part in one.of or ()]),
-}
-
-
 def _mean(one: DrawnOf[Any]) -> float:
     return float(_us(one.mean) or 0)
 
@@ -257,6 +242,21 @@ def _lognormal(one: DrawnOf[Any]) -> by_name.Distribution:
     if one.median is not None:
         return by_name.lognormal_of_median(_us(one.median) or 0, one.spread or 0.0)
     return by_name.lognormal(_mean(one), one.cv or 0.0)
+
+
+_BUILDERS: dict[str, Callable[[DrawnOf[Any]], by_name.Distribution]] = {
+    "constant": lambda one: by_name.Stepped(np.array([float(_us(one.value) or 0)])),
+    "uniform": lambda one: by_name.uniform(_us(one.low) or 0, _us(one.high) or 0),
+    "triangular": lambda one: by_name.triangular(_us(one.low) or 0, _us(one.mode) or 0, _us(one.high) or 0),
+    "lognormal": _lognormal,
+    "exponential": lambda one: by_name.exponential(_mean(one)),
+    "gamma": lambda one: by_name.gamma(_mean(one), one.cv or 0.0),
+    "weibull": lambda one: by_name.weibull(_mean(one), one.shape or 0.0),
+    "erlang": lambda one: by_name.erlang(_mean(one), one.stages or 0),
+    "hyperexponential": lambda one: by_name.hyperexponential(_mean(one), one.cv or 0.0),
+    "empirical": lambda one: by_name.Stepped(np.array(sorted(one.values or ()), dtype=np.float64)),
+    "mixture": lambda one: by_name.Mixed([part.share for part in one.of or ()], [_cut(part) for part in one.of or ()]),
+}
 
 
 def _whole(drawn: DrawnOf[Any]) -> by_name.Distribution:

@@ -10,6 +10,7 @@ from reference_impl.books.memory import MemoryBooks
 from reference_impl.domain.nodes import NodeId
 from reference_impl.protocol.messages import Answered, FindPerson, MessageId, PersonNo, Reply, Request, Unknown
 from scenarios.schema import NodeSpec
+from scenarios.schema.durations import MachineDrawn
 from sim.engine.driver import Task, TaskGroup, wait
 from sim.engine.timeline import COMMAND, WORK, Timeline
 from sim.model.calls import Call, Work
@@ -202,3 +203,24 @@ def test_a_caller_that_gave_up_does_not_hear_the_late_answer() -> None:
     rig.run()
     assert heard == [Unknown(5_000)]
     assert rig.node.workers.tally().busy_us > 1_000_000, "the zombie cost its worker all the same"
+
+
+@pytest.mark.parametrize(
+    ("said", "mean_us"),
+    [
+        ({"distribution": "gamma", "mean": "15ms", "cv": 0.8}, 15_000),
+        ({"distribution": "hyperexponential", "mean": "15ms", "cv": 2}, 15_000),
+        ({"distribution": "uniform", "low": "1ms", "high": "9ms"}, 5_000),
+    ],
+)
+def test_a_link_of_a_drawn_latency_takes_as_long_on_average_and_never_less_for_a_larger_number(said, mean_us):
+    takes_us = transits_us(MachineDrawn.model_validate(said), 400)
+
+    assert sum(takes_us) / len(takes_us) == pytest.approx(mean_us + 200, rel=2e-3)
+    assert list(takes_us) == sorted(takes_us)
+
+
+def test_a_link_of_one_latency_takes_that_and_its_jitter():
+    takes_us = transits_us(100, 50)
+
+    assert (takes_us[0], takes_us[512], takes_us[1023]) == (100, 125, 149)

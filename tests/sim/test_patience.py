@@ -7,12 +7,15 @@ from statistics import fmean, stdev
 from typing import Any
 
 import polars as pl
-from support.tiny_world import live, scenario
+import pytest
+from support.tiny_world import HUB, S, live, scenario, visit
 
 from reference_impl.domain.keyed import Purpose, uniform
 from scenarios.patients.visits import plan_visits
 from scenarios.record.fates import Fate
 from scenarios.schema import Scenario
+from scenarios.schema.durations import Drawn
+from sim.crowds import _square_of_handling as square_of_handling
 
 MIN_US = 60_000_000
 HANDLING_US, PATIENCE_US = 4 * MIN_US, 20 * MIN_US
@@ -80,3 +83,28 @@ def test_as_many_leave_as_erlang_a_says():
     error = stdev(off) / sqrt(len(off))
     assert abs(fmean(off)) < 4 * error, (fmean(off), error)
     assert error < 0.01, "enough were seen to say so"
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_a_clerk_tries_again_after_a_wait_that_is_drawn(seed):
+    asked = scenario(
+        visit("pharmacy"),
+        seed=seed,
+        faults=[{"kind": "refuse", "node": HUB, "at": "0s", "for": "50s"}],
+        clients={"clerk": {"retries": 1, "wait": {"distribution": "uniform", "low": "1min", "high": "9min"}}},
+    )
+    wait: Any = asked.clients.clerk.wait
+    said = wait.at(uniform(seed, 0, 1, 0, Purpose.CLERK_WAIT))  # one message was asked so far
+
+    sent_us = live(asked).recorder.frames()["messages"]["sent_us"].sort()
+
+    assert 0 < sent_us.diff().max() - said < 4 * S, "a last try ends, and then comes the desk again"
+
+
+def test_a_desk_before_which_a_crowd_stands_knows_how_its_handling_varies():
+    """For no memory the mean square is twice the square of the mean, for a constant once: M/G/1 waits follow it."""
+    for name, square in (("exponential", 2.0), ("constant", 1.0)):
+        key = "mean" if name == "exponential" else "value"
+        handling = Drawn.model_validate({"distribution": name, key: "90s"})
+
+        assert square_of_handling(handling) == pytest.approx(square, rel=5e-3)
