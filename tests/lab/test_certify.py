@@ -141,6 +141,11 @@ def test_the_reference_system_keeps_every_promise(served, tmp_path):
         (broken.AnyContent, Proof.CONTENT, {"inpatient-settlement.other-content", "admission.other-content"}),
         (broken.RefusesAtClosedDoor, Proof.DOOR, {"pharmacy-sale.at-a-closed-door"}),
         (broken.ForgetsNumbers, Proof.NUMBERS, {"person.found-by-former", "person.one-account"}),
+        (
+            broken.ForgetsCancelled,
+            Proof.REPEAT,
+            {"outpatient-cancel.same-after-cancel", "pharmacy-undoing.same-after-cancel"},
+        ),
         (broken.MindsFurtherFields, Proof.CLIENT, {"pharmacy-sale.written-further-fields"}),
     ],
 )

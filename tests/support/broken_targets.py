@@ -161,6 +161,34 @@ class ForgetsNumbers:
 
 
 @dataclass
+class ForgetsCancelled:
+    """Answers a settlement that is sent again after its cancel as if it had never been done."""
+
+    to: Exchange
+    done: dict[str, str] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+
+    def __call__(self, written: Written) -> HttpAnswer:
+        said = message(written)
+        if said["infno"] in SETTLEMENTS and self.done.get(said["msgid"]) in self.gone:
+            return said_so(-1, "[S06] cancelled")
+        answer = self.to(written)
+        heard = json.loads(answer.content)
+        yes = heard.get("infcode") == 0
+        if yes and said["infno"] in SETTLEMENTS:
+            self.done[said["msgid"]] = settlement_of(heard["output"])
+        if yes and said["infno"] in CANCELS:
+            self.gone.add(settlement_of(said["input"]))
+        return answer
+
+
+def settlement_of(said: dict) -> str:
+    """The settlement that is named there."""
+    [found] = {node["setl_id"] for node in said.values() if isinstance(node, dict) and "setl_id" in node}
+    return found
+
+
+@dataclass
 class MindsFurtherFields:
     """Refuses a message with a field that it does not know."""
 

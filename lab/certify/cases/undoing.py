@@ -114,6 +114,23 @@ def _cancelled(kind: Kind, business: Business) -> Iterator[Case]:
 
     yield Case(business, "cancelled-once", Proof.REPEAT, "A cancel sent again is answered as before.", once)
 
+    def settled_again(scene: Scene) -> None:
+        visit = Visit(scene, kind).ready()
+        first, body, msgid = visit.settle(), visit.settling(), visit.settled_by
+        visit.cancel()
+        left_fen = scene.balance_fen()
+        again = scene.verdict(SETTLE[kind], body, msgid=msgid).body
+        scene.holds(again == first, f"sent again after its cancel it was answered with {again!r}; expected {first!r}")
+        scene.holds(scene.balance_fen() == left_fen, "a settlement sent again after its cancel moved the account")
+
+    yield Case(
+        business,
+        "same-after-cancel",
+        Proof.REPEAT,
+        "A settlement sent again after its cancel is answered as before, and pays nothing.",
+        settled_again,
+    )
+
     def nobodys(scene: Scene) -> None:
         visit = Visit(scene, kind).ready()
         visit.settle()
